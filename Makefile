@@ -1,0 +1,42 @@
+# Pagewalk - a thin face on Meson and Ninja.
+#   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
+#   make setup      install what the build needs     make test   set up, build, run every test
+#   make install PREFIX=/usr/local [DESTDIR=]
+B ?= build
+PREFIX ?= /usr/local
+NINJA = meson compile -C $(B)
+
+.PHONY: all setup test demo san fuzz bench accuracy install clean check
+all: $(B)/build.ninja
+	@$(NINJA)
+
+$(B)/build.ninja:
+	@sh tools/need.sh
+	meson setup $(B) --prefix $(PREFIX)
+
+setup:
+	@sh tools/setup.sh
+
+test: setup
+	@sh tools/test.sh $(B)
+
+demo: setup
+	@sh tools/demo.sh $(B)
+
+san: setup
+	@sh tools/san.sh
+
+fuzz: setup
+	@sh tools/fuzz.sh
+
+bench: all
+	@sh bench/run.sh $(B)
+
+accuracy: all
+	@sh tests/differential/accuracy.sh $(B)
+
+install: all
+	meson install -C $(B) $(if $(DESTDIR),--destdir $(DESTDIR))
+
+clean:
+	rm -rf $(B)

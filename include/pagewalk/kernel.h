@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * kernel.h - the memory manager: Linux's observable rules as an embeddable library (libpagewalk-kernel).
+ *
+ * It owns address spaces, page tables (in the machine's memory, in x86 format), frames, the page cache, and the
+ * answer to every page fault.  It touches the machine only through struct hw.
+ *
+ * Threads: one value, no locks; calls on one kernel must not overlap (hw callbacks re-enter as hw.h says).
+ * Memory: everything lives in the block given to kernel_create(); when it is full, calls return -MM_ENOMEM and
+ *         nothing has changed.
+ * Errors: system calls return what Linux returns: a value >= 0, or -MM_Exxx (linux_mm.h).
+ * Reference: Linux 6.18 on x86-64; differences of other versions are columns of one table (kver). */
+#ifndef PAGEWALK_KERNEL_H
+#define PAGEWALK_KERNEL_H
+
+#include "pagewalk/hw.h"
+#include "pagewalk/linux_mm.h"
+#include "pagewalk/types.h"
+
+struct kernel;
+struct proc;    /* a process: name, address space, counters.  Threads of a process share its proc.           */
+struct mm_file; /* a file that can be mapped, with its page cache                                             */
+
+/* ---- creating ---------------------------------------------------------------------------------------------- */
+
+enum mm_thp { MM_THP_NEVER, MM_THP_MADVISE, MM_THP_ALWAYS };
+
+struct kernel_config {
+    u32 version;              /* 618 for 6.18, 612, 601; 0: 618                                               */
+    u32 fault_around_bytes;   /* power of two; 65536 is Linux's default; 4096 switches it off                 */
+    u64 mmap_min_addr;        /* default 65536 on Debian; 4096 upstream                                       */
+    u32 max_map_count;        /* default 65530                                                                */
+    u64 rlimit_stack_bytes;   /* default 8 MiB                                                                */
+    u64 rlimit_data_bytes, rlimit_as_bytes, rlimit_memlock_bytes; /* ~0: unlimited                            */
+    enum mm_thp thp;
+    bool overcommit_never_refuse; /* vm.overcommit_memory=1                                                   */
+    u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
+};
+/* Linux's defaults. */
+void kernel_config_init(struct kernel_config *cfg);
+
+/* Virtual size of the block that kernel_create() wants for this much RAM: it is used from the front and touched
+ * only as far as used, so give it a sparse mapping. */
+size_t kernel_bytes(const struct hw *hw, const struct kernel_config *cfg);
+struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *hw, const struct kernel_config *cfg);
+
+/* ---- processes --------------------------------------------------------------------------------------------- */
+
+/* An empty address space with the standard layout (ASLR off: mmap_base 0x7ffff7fff000; no stack yet).
+ * name is copied (15 bytes).  NULL: out of memory. */
+struct proc *proc_new(struct kernel *k, const char *name);
+const char *proc_name(const struct proc *p);
+
+enum proc_fork_flag { PROC_FORK_VM = 1 }; /* share the address space (vfork, CLONE_VM)                        */
+/* 0, or -MM_ENOMEM.  pre: parent is current on `cpu` (its TLBs are flushed as dup_mmap does). */
+long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned flags, struct proc **child);
+/* End of the process: its address space is torn down when the last user is gone.  Its counters stay readable
+ * until proc_free(). */
+void proc_exit(struct proc *p);
+void proc_free(struct proc *p);
+/* Throw the address space away and start an empty one with the standard layout (the front of execve).  Fault
+ * counters go on, as ru_minflt does. */
+long proc_exec_begin(struct proc *p, const char *name);
+/* Make p the current process of a CPU (context switch: writes CR3).  NULL: idle. */
+void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p);
+
+/* ---- the layout of a new program (execve) ------------------------------------------------------------------ */
+
+/* Stack: maps [start, end) as the grows-down stack VMA, named [stack]. */
+long mm_setup_stack(struct proc *p, u64 start, u64 end);
+/* Where brk begins; [heap] appears when it grows. */
+long mm_set_brk_start(struct proc *p, u64 start_brk);
+/* A special mapping such as [vdso] or [vvar]: not counted in RSS, named as given (static text). */
+long mm_map_special(struct proc *p, u64 start, u64 len_bytes, int prot, const char *name);
+void mm_set_mmap_base(struct proc *p, u64 mmap_base);
+
+/* ---- files ------------------------------------------------------------------------------------------------- */
+
+enum mm_fs { MM_FS_EXT4, MM_FS_TMPFS };
+struct mm_file_info {
+    const char *path;         /* copied                                                                       */
+    u64 size_bytes;
+    u32 dev_major, dev_minor;
+    u64 ino;
+    enum mm_fs fs;
+    bool cached;              /* every page is already in the page cache                                      */
+    bool writable;            /* opened for writing                                                           */
+    u8 folio_lg2;             /* log2 of the bytes of its page-cache folios; 12: single pages                 */
+};
+/* Each call is one open file; files with equal dev and ino share one page cache.  NULL: out of memory. */
+struct mm_file *mm_file_open(struct kernel *k, const struct mm_file_info *info);
+/* Drop the opener's reference; mappings keep theirs. */
+void mm_file_close(struct mm_file *f);
+void mm_file_truncate(struct mm_file *f, u64 size_bytes);
+const char *mm_file_path(const struct mm_file *f);
+
+/* ---- system calls (arguments in the order of the system call) ---------------------------------------------- */
+
+/* The process must be current on a CPU whenever its translations may be cached there (proc_run_on). */
+long mm_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, struct mm_file *file, u64 off_bytes);
+long mm_munmap(struct proc *p, u64 addr, u64 len);
+long mm_mprotect(struct proc *p, u64 addr, u64 len, int prot);
+long mm_mremap(struct proc *p, u64 addr, u64 old_len, u64 new_len, int flags, u64 new_addr);
+long mm_brk(struct proc *p, u64 addr);           /* returns the break, as the kernel does: never an error      */
+long mm_madvise(struct proc *p, u64 addr, u64 len, int advice);
+long mm_mlock2(struct proc *p, u64 addr, u64 len, int flags);
+long mm_munlock(struct proc *p, u64 addr, u64 len);
+long mm_mlockall(struct proc *p, int flags);
+long mm_munlockall(struct proc *p);
+long mm_mincore(struct proc *p, u64 addr, u64 len, u8 *vec); /* vec: the embedder's, one byte a page            */
+long mm_msync(struct proc *p, u64 addr, u64 len, int flags);
+long mm_mseal(struct proc *p, u64 addr, u64 len, u64 flags);
+
+/* Where a recorded program got another address than this kernel would choose: the next mm_mmap or mm_mremap of p
+ * that has to choose an address takes this one (if it is free; else -MM_EEXIST, and nothing has changed).
+ * One call only.  mm_adopted_choice() is what the kernel would have chosen itself. */
+void mm_adopt_address(struct proc *p, u64 addr);
+
+/* ---- faults ------------------------------------------------------------------------------------------------ */
+
+enum mm_fault_kind {
+    MM_FAULT_ANON,        /* anonymous page filled with zeros                                                 */
+    MM_FAULT_ZEROPAGE,    /* read of untouched anonymous memory: the shared zero page                         */
+    MM_FAULT_FILE_READ,   /* a page of the page cache mapped, with its neighbours                             */
+    MM_FAULT_FILE_COPY,   /* first write to a private file page: copied at once                               */
+    MM_FAULT_SHARED_WRITE,/* write to a shared file page (page_mkwrite, dirtying)                             */
+    MM_FAULT_SHMEM,       /* shared anonymous memory or tmpfs page allocated or mapped                        */
+    MM_FAULT_COW_COPY,    /* write to a shared page: copied (anonymous, file or zero page below)              */
+    MM_FAULT_COW_REUSE,   /* write to a page no longer shared: made writable                                  */
+    MM_FAULT_STACK,       /* grew the stack (and filled with zeros)                                           */
+    MM_FAULT_HUGE,        /* 2 MiB filled at once                                                             */
+    MM_FAULT_SPURIOUS,    /* nothing was wrong any more                                                       */
+    MM_FAULT_INVALID,     /* a signal                                                                         */
+    MM_FAULT_KINDS
+};
+const char *mm_fault_kind_name(enum mm_fault_kind kind); /* "anonymous", "zero_page", "file_read" ...            */
+
+struct mm_trap_result {
+    bool resume;             /* retry the access; else the signal below                                       */
+    u8 signo, code;          /* MM_SIGSEGV / MM_SIGBUS and MM_SEGV_* / MM_BUS_ADRERR / MM_SI_KERNEL            */
+    u8 kind;                 /* enum mm_fault_kind                                                            */
+    bool major;
+    u64 addr;                /* si_addr                                                                       */
+    u32 mapped_pages;        /* pages this fault made present (fault-around counts them all)                  */
+    u32 copied_pages, zeroed_pages;
+};
+/* A trap on `cpu` in the process current there.  For a kernel-mode access to user memory (trap->user false) a
+ * signal result means EFAULT. */
+void kernel_trap(struct kernel *k, unsigned cpu, const struct hw_trap *trap, struct mm_trap_result *out);
+/* The inter-processor interrupt that hw->send_ipi asked for. */
+void kernel_ipi(struct kernel *k, unsigned cpu);
+/* Background work up to hw->now_ns(). */
+void kernel_tick(struct kernel *k);
+
+/* Called once for each fault handled, including those of populate and mlock that no trap announced. */
+void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r), void *ctx);
+
+/* ---- what can be seen -------------------------------------------------------------------------------------- */
+
+struct mm_counters {
+    u64 minor, major;                   /* as ru_minflt, ru_majflt                                            */
+    u64 faults[MM_FAULT_KINDS];
+    u64 copied_pages, zeroed_pages;
+    u64 flush_pages, flush_full, ipis;  /* invalidations done for this process, IPIs sent                     */
+};
+const struct mm_counters *proc_counters(const struct proc *p);
+
+struct mm_rss { u64 anon_pages, file_pages, shmem_pages, swap_pages, table_pages, total_vm_pages, locked_pages; u64 peak_rss_pages, peak_table_pages; u32 map_count; };
+void mm_rss(const struct proc *p, struct mm_rss *out);
+
+struct mm_vma_view {
+    u64 start, end, off_bytes;
+    u8 prot;                 /* MM_PROT_*                                                                     */
+    bool shared, growsdown, locked;
+    const struct mm_file *file; /* NULL: anonymous                                                            */
+    const char *name;        /* what /proc/PID/maps shows at the end of the line, or ""                       */
+    u64 tag;                 /* the embedder's, see mm_tag                                                    */
+};
+/* The mapping that contains addr, or the first above it; false: none. */
+bool mm_find_vma(const struct proc *p, u64 addr, struct mm_vma_view *out);
+/* A label the embedder gives to mappings made from now on by mm_mmap; never compared in merges (the survivor
+ * keeps its own). */
+void mm_tag(struct proc *p, u64 tag);
+
+void mm_show_maps(const struct proc *p, const struct pw_out *out);      /* /proc/PID/maps                        */
+void mm_show_status(const struct proc *p, const struct pw_out *out);    /* the Vm* and Rss* lines                */
+void mm_show_smaps(const struct proc *p, const struct pw_out *out);
+void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out);
+void kernel_show_buddyinfo(const struct kernel *k, const struct pw_out *out);
+/* /proc/PID/pagemap's word for one page, PFN bits zero. */
+u64 mm_pagemap(const struct proc *p, u64 addr);
+/* "EINVAL" for 22; NULL if unknown. */
+const char *mm_errno_name(int err);
+
+/* Proves the invariants; NULL, or static text naming the first that is broken. */
+const char *mm_check(const struct kernel *k);
+
+/* Explain mode: one line of text for each step of a decision; NULL: off. */
+void kernel_explain(struct kernel *k, const struct pw_out *out);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT
+ * mmu.h - the machine: x86-64 address translation as an embeddable library (libpagewalk-machine).
+ *
+ * A machine has physical memory, CPUs, and for each CPU registers, TLBs and paging-structure caches.  It
+ * translates, checks rights, sets accessed and dirty bits in memory, and says what happened.  It knows nothing
+ * of processes or mappings.
+ *
+ * Threads: a machine is one value without locks; calls on one machine must not overlap.
+ * Memory: everything lives in the block given to mmu_create(); nothing is allocated later, nothing is global.
+ * Errors: a guest's fault is a value (struct mmu_result); a bad argument from the embedder is a CHECK (traps);
+ *         mmu_create() and the register writes say what they refuse.
+ * Sources: Intel SDM volume 3A chapter 4 ("SDM3 4.x", 2016 numbering), AMD APM volume 2 ("APM2 5.x"). */
+#ifndef PAGEWALK_MMU_H
+#define PAGEWALK_MMU_H
+
+#include "pagewalk/types.h"
+
+struct mmu;
+struct mmu_profile; /* see below */
+
+/* ---- creating ---------------------------------------------------------------------------------------------- */
+
+enum mmu_vendor { MMU_INTEL, MMU_AMD };
+
+/* Features by their /proc/cpuinfo names; bit numbers of a u32 mask. */
+enum mmu_feature {
+    MMU_NX = 1u << 0, MMU_PSE36 = 1u << 1, MMU_PGE = 1u << 2, MMU_PCID = 1u << 3, MMU_INVPCID = 1u << 4,
+    MMU_SMEP = 1u << 5, MMU_SMAP = 1u << 6, MMU_PKU = 1u << 7, MMU_PKS = 1u << 8, MMU_LA57 = 1u << 9,
+    MMU_PDPE1GB = 1u << 10, MMU_PSE = 1u << 11, MMU_PAE = 1u << 12, MMU_PAT = 1u << 13, MMU_LM = 1u << 14,
+};
+
+struct mmu_config {
+    unsigned cpus;                     /* 1..64                                                              */
+    void *ram;                         /* ram_bytes bytes, zeroed, 4096-aligned; may be a sparse mapping     */
+    u64 ram_bytes;                     /* multiple of 4096                                                   */
+    unsigned maxphyaddr;               /* 32..52; 0: the profile's                                           */
+    enum mmu_vendor vendor;
+    u32 features;                      /* mask of enum mmu_feature; profile->features is the usual choice    */
+    const struct mmu_profile *profile; /* geometry of TLBs and caches                                        */
+    u64 seed;                          /* for profiles with random replacement                               */
+};
+
+/* Bytes that mmu_create() needs for this configuration (RAM not included); 0 if the configuration is impossible. */
+size_t mmu_bytes(const struct mmu_config *cfg);
+
+/* A machine in the given block (aligned to 64).  Every CPU starts in long mode, 4-level: CR0=PE|PG|WP, CR4=PAE,
+ * EFER=LME|LMA|NXE, CR3=0, CPL 0, AC 0.  NULL if the block is too small or the configuration impossible. */
+struct mmu *mmu_create(void *block, size_t block_bytes, const struct mmu_config *cfg);
+
+/* ---- registers --------------------------------------------------------------------------------------------- */
+
+enum mmu_reg { MMU_CR0, MMU_CR2, MMU_CR3, MMU_CR4, MMU_EFER, MMU_PKRU, MMU_PKRS, MMU_CPL, MMU_AC };
+
+u64 mmu_get(const struct mmu *m, unsigned cpu, enum mmu_reg reg);
+
+/* Write a register as MOV CR / WRMSR / WRPKRU would at CPL 0, with the architecture's checks and invalidations.
+ * false: #GP, and nothing has changed.  CR2 takes any value; CPL is 0 or 3; AC is 0 or 1.  A CR3 value with
+ * bit 63 set while CR4.PCIDE=1 keeps the new PCID's entries (SDM3 4.10.4.1) and is stored without bit 63. */
+bool mmu_set(struct mmu *m, unsigned cpu, enum mmu_reg reg, u64 value);
+
+/* ---- accesses ---------------------------------------------------------------------------------------------- */
+
+enum mmu_kind { MMU_LOAD, MMU_STORE, MMU_FETCH }; /* a read-modify-write is one MMU_STORE (SDM3 4.7: W/R=1)   */
+enum mmu_access_flag {
+    MMU_IMPLICIT = 1, /* implicit supervisor access (GDT, IDT, TSS): supervisor even at CPL 3 (SDM3 4.6.1)    */
+    MMU_SS = 2,       /* through SS: a non-canonical address gives #SS, not #GP                               */
+};
+enum mmu_status { MMU_OK, MMU_FAULT_PF, MMU_FAULT_GP, MMU_FAULT_SS };
+enum mmu_by { MMU_BY_L1, MMU_BY_STLB, MMU_BY_WALK };
+
+struct mmu_result {
+    u64 va;       /* address of this piece                                                                    */
+    u64 pa;       /* physical address of va; valid when status is MMU_OK                                      */
+    u32 error;    /* #PF error code when status is MMU_FAULT_PF; CR2 has been set to va                       */
+    u32 cycles;   /* ESTIMATED extra cycles of this translation: second-level hit or walk (profile's timing)  */
+    u8 status;    /* enum mmu_status                                                                          */
+    u8 by;        /* enum mmu_by: what answered; a fault found by a walk says MMU_BY_WALK                     */
+    u8 page_lg2;  /* 12, 21, 22 or 30: size of the page (OK only)                                             */
+    u8 reads;     /* page-table entries read by the walk                                                      */
+    u8 psc_level; /* level of the first entry read, plus 1, when a paging-structure cache shortened the walk; else 0 */
+    u8 kind;      /* enum mmu_kind                                                                            */
+    u8 wrote_ad;  /* entries whose A or D the walk set in memory                                              */
+    u8 pieces;    /* mmu_access(): 2 when the access crossed a page, else 1                                   */
+};
+
+/* Translate one access that lies in one page (the embedder splits; va .. is only looked at by page).  Goes
+ * through TLBs and caches with the current CPL, AC and registers; sets A and D; fills caches; updates
+ * replacement; writes CR2 on #PF.  Returns r->status. */
+enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
+                              struct mmu_result *r);
+
+/* The same for size_bytes (>= 1) starting at va, which may cross into the next page: the first half that fails,
+ * else the first half's result. */
+enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
+                           struct mmu_result *r);
+
+/* A walk that changes nothing: no TLB, no A/D, no CR2.  Fills steps from the root down. */
+struct mmu_step {
+    u64 entry_pa, entry;   /* where the entry is and what it holds                                            */
+    u8 level;              /* 0 = last                                                                        */
+    u8 leaf;               /* 1: this entry maps the page                                                     */
+    u8 verdict;            /* enum mmu_step_verdict                                                           */
+};
+enum mmu_step_verdict { MMU_STEP_NEXT, MMU_STEP_LEAF, MMU_STEP_NOT_PRESENT, MMU_STEP_RESERVED };
+struct mmu_walk {
+    struct mmu_result r;   /* what an access of that kind would give with cold caches                         */
+    struct mmu_step step[5];
+    u8 steps;
+    u8 user, writable, nx, global, pkey; /* combined rights over the path (valid when a leaf was reached)     */
+    const char *rule;      /* the rule that decided, with its section: static text                            */
+};
+void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *w);
+
+/* ---- physical memory --------------------------------------------------------------------------------------- */
+
+/* 8 aligned bytes.  pre: mmu_in_ram(m, pa, 8) and pa % 8 == 0. */
+bool mmu_in_ram(const struct mmu *m, u64 pa, u64 len_bytes);
+u64 mmu_peek(const struct mmu *m, u64 pa);
+void mmu_poke(struct mmu *m, u64 pa, u64 value);
+
+/* ---- invalidation (SDM3 4.10.4) ---------------------------------------------------------------------------- */
+
+void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va);
+/* false: #GP (type above 3, PCID rules, non-canonical address for type 0); nothing has changed. */
+bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
+
+/* ---- the fast path ----------------------------------------------------------------------------------------- *
+ * A front end may skip mmu_translate() for an access whose page is in a slot: a slot exists only while the
+ * translation is the most recently used entry of its set in its first-level array and the access is allowed
+ * under the current registers (and, for a store, the page is known dirty), so a skipped access would change
+ * nothing.  Slots are indexed by the low bits of the page number; a slot holds the page number (va >> 12), or
+ * MMU_SLOT_EMPTY.  mmu_translate() keeps them; every invalidation, register write and CPU switch drops what it
+ * must.  Skipped accesses are hits in the first level and cost 0 cycles; the embedder counts them.
+ *
+ * Bind one block to a CPU with mmu_bind_fast(); binding clears the block.  NULL unbinds.  Do not share one
+ * block between CPUs at a time. */
+#define MMU_SLOTS 64
+#define MMU_SLOT_EMPTY (~(u64)0)
+struct mmu_fast {
+    u64 slot[3][MMU_SLOTS]; /* by enum mmu_kind, then page number % MMU_SLOTS                                  */
+};
+void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast);
+
+/* ---- counters ---------------------------------------------------------------------------------------------- */
+
+enum mmu_size { MMU_4K, MMU_2M, MMU_1G, MMU_SIZES }; /* 4M pages of 32-bit paging count as 2M                  */
+enum mmu_side { MMU_SIDE_I, MMU_SIDE_D, MMU_SIDES };
+struct mmu_stats { /* of one CPU since creation; accesses skipped by the fast path are not in here             */
+    u64 lookups[MMU_SIDES];               /* translations asked of the first level                            */
+    u64 l1_miss[MMU_SIDES][MMU_SIZES];    /* by the size of the page finally found                            */
+    u64 stlb_hit[MMU_SIDES][MMU_SIZES];
+    u64 walks[MMU_SIDES][MMU_SIZES];      /* walks that found a translation                                   */
+    u64 walks_faulted[MMU_SIDES];         /* walks that ended in #PF                                          */
+    u64 rewalks_dirty;                    /* walks because a cached entry had D=0 and the access was a store
+                                             (not counted as misses)                                          */
+    u64 reads[5];                         /* page-table entries read, by level                                */
+    u64 psc_hit[5];                       /* walks that began below the root thanks to a structure cache, by the
+                                             level of the first entry read                                    */
+    u64 ad_writes;                        /* entries written to set A or D                                    */
+    u64 cycles_stlb, cycles_walk;         /* ESTIMATED                                                        */
+    u64 pf, gp, ss;                       /* faults raised                                                    */
+    u64 invlpg, invpcid, cr3_writes, flushes_full;
+};
+const struct mmu_stats *mmu_stats(const struct mmu *m, unsigned cpu);
+
+/* Sees every call that reaches mmu_translate(), and every invalidation, as it happens; NULL: nobody.  For twins,
+ * recorders and explainers.  The callback must not call back into the machine. */
+enum mmu_inv_scope { MMU_INV_PAGE, MMU_INV_PCID, MMU_INV_ALL_NONGLOBAL, MMU_INV_ALL };
+struct mmu_observer {
+    void *ctx;
+    void (*translated)(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global);
+    /* PAGE: entries of va for pcid and global ones of any PCID (with_global); PCID: one PCID, no globals unless
+     * with_global; ALL_NONGLOBAL; ALL. */
+    void (*invalidated)(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global);
+};
+void mmu_observe(struct mmu *m, const struct mmu_observer *o);
+
+/* ---- CPU profiles: geometry as data ------------------------------------------------------------------------ */
+
+enum mmu_repl { MMU_LRU, MMU_PLRU, MMU_PLRU_3X4, MMU_NRU, MMU_RANDOM }; /* PLRU_3X4 is (MRU+1)%3-PLRU4          */
+enum mmu_hash { MMU_LINEAR, MMU_XOR };   /* set = vpn mod sets; set = vpn[k-1:0] ^ vpn[2k-1:k]                  */
+enum mmu_port { MMU_PORT_I = 1, MMU_PORT_LOAD = 2, MMU_PORT_STORE = 4 }; /* who looks here                     */
+
+struct mmu_tlb_desc {
+    const char *name;     /* "L1D", "STLB-1G" ...                                                             */
+    u8 level;             /* 1 or 2                                                                           */
+    u8 ports;             /* mask of enum mmu_port                                                            */
+    u8 sizes;             /* mask: 1 << enum mmu_size                                                         */
+    u8 hash, repl;        /* enum mmu_hash, enum mmu_repl                                                     */
+    u16 ways;
+    u16 sets;             /* entries = ways * sets; a power of two                                            */
+    const char *source;   /* where the numbers come from and how sure they are                                */
+};
+struct mmu_psc_desc {
+    u8 level;             /* level of the ENTRY that is cached: 1 = PDE, 2 = PDPTE, 3 = PML4E, 4 = PML5E       */
+    u16 entries, ways;
+    const char *source;
+};
+struct mmu_timing {       /* all ESTIMATED unless the source says measured                                     */
+    u16 stlb_hit_cycles;
+    u16 walk_base_cycles;
+    u16 read_near_cycles, read_far_cycles; /* a table read whose cache line is among the near_lines last used  */
+    u16 near_lines;
+    const char *source;
+};
+struct mmu_profile {
+    const char *name, *title;    /* "skylake", "Intel Skylake (client, 2015)"                                  */
+    enum mmu_vendor vendor;
+    u8 maxphyaddr, va_bits;
+    u32 features;
+    u8 tlbs, pscs;
+    const struct mmu_tlb_desc *tlb;
+    const struct mmu_psc_desc *psc;
+    struct mmu_timing timing;
+    const char *notes;
+};
+const struct mmu_profile *mmu_profile_at(unsigned index);        /* NULL past the last                         */
+const struct mmu_profile *mmu_profile_find(const char *name);    /* NULL if unknown                            */
+
+/* ---- looking inside (listings of the scenario language, tests) ---------------------------------------------- */
+
+struct mmu_tlb_view { const char *array; u64 va; u64 pa; u16 set, way; u16 pcid; u8 page_lg2, user, writable, nx, global, dirty, pkey; };
+/* Calls see() for each valid entry of the CPU, array by array, set by set, way by way. */
+void mmu_each_tlb(const struct mmu *m, unsigned cpu, void (*see)(void *ctx, const struct mmu_tlb_view *v), void *ctx);
+struct mmu_psc_view { u64 va; u64 table_pa; u16 pcid; u8 level, user, writable, nx; };
+void mmu_each_psc(const struct mmu *m, unsigned cpu, void (*see)(void *ctx, const struct mmu_psc_view *v), void *ctx);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * sim.h - a session: one machine with one kernel on it, driven by events, with accounting.
+ *
+ * The embedder (the capture tool, the script interpreter, a test) tells it what a program does; the session makes
+ * the machine translate, delivers traps to the kernel, retries, and keeps who caused what.  Freestanding like the
+ * libraries below it: memory comes from the block given at creation.
+ *
+ * Threads: one value, no locks. */
+#ifndef PAGEWALK_SIM_H
+#define PAGEWALK_SIM_H
+
+#include "pagewalk/kernel.h"
+#include "pagewalk/mmu.h"
+
+struct sim;
+
+struct sim_config {
+    struct mmu_config machine;    /* ram may be a sparse mapping; it is only touched where page tables live    */
+    struct kernel_config kernel;
+    bool no_kernel;               /* machine only (the script's `machine` command)                            */
+};
+
+/* Virtual size wanted for the block (sparse mapping; touched as used); 0: impossible configuration. */
+size_t sim_bytes(const struct sim_config *cfg);
+struct sim *sim_create(void *block, size_t block_bytes, const struct sim_config *cfg);
+struct mmu *sim_mmu(struct sim *s);
+struct kernel *sim_kernel(struct sim *s); /* NULL with no_kernel                                              */
+/* The virtual clock; moves forward only. */
+void sim_set_now(struct sim *s, u64 now_ns);
+
+/* ---- costs ------------------------------------------------------------------------------------------------- */
+
+/* What one cause (an instruction, a mapping) has cost.  All but cycles are events; cycles are ESTIMATED. */
+struct sim_cost { u64 l1i_miss, l1d_miss, walks_i, walks_d, walk_reads, walk_cycles, minor, major, cow; };
+
+/* A place in the program: the embedder makes one for each instruction that accesses memory and passes it with the
+ * access.  cost is NULL until it first costs something; then it lives as long as the session. */
+struct sim_site { u64 ip; struct sim_cost *cost; };
+
+/* ---- events ------------------------------------------------------------------------------------------------ */
+
+struct sim_outcome {
+    u8 signo, code;   /* 0: the access was made                                                               */
+    u8 status;        /* enum mmu_status of the last try                                                      */
+    u64 addr;         /* si_addr when signo is not 0                                                          */
+};
+/* An access of the process current on `cpu`: splits at page ends, delivers traps, retries until it succeeds or a
+ * signal comes.  site may be NULL. */
+void sim_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, struct sim_site *site,
+                struct sim_outcome *out);
+/* A system call's access to user memory, page by page, as the kernel makes it (CPL 0, AC=1).  Returns the bytes
+ * accessed before the first that could not be (= len_bytes when all were). */
+u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool write, struct sim_site *site);
+
+/* ---- mappings: costs by what the address belongs to ---------------------------------------------------------- */
+
+struct sim_mapping {
+    char name[256];           /* path, [heap], [stack], "anon 0x..."; cut from the left when longer           */
+    char kind[8];             /* heap, stack, anon, file, shared, special                                     */
+    char perms[5];            /* rwxp                                                                          */
+    u64 bytes;                /* peak size seen                                                               */
+    u64 faults[MM_FAULT_KINDS];
+    struct sim_cost cost;
+};
+/* Calls see() for each mapping that cost anything. */
+void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_mapping *m), void *ctx);
+
+/* ---- the naive twin (--check) --------------------------------------------------------------------------------- *
+ * A straight-line second implementation of the profile's TLBs that shares no code with the machine.  When on, it
+ * answers every translation beside the machine and differences are counted. */
+bool sim_check_begin(struct sim *s);  /* false: no memory                                                      */
+struct sim_check { u64 accesses, differences; u64 first_va; unsigned first_cpu; u8 first_expected_by, first_got_by; };
+void sim_check_result(const struct sim *s, struct sim_check *out);
+
+#endif
