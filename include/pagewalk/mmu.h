@@ -128,14 +128,17 @@ bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
  * A front end may skip mmu_translate() for an access whose page is in a slot: a slot exists only while the
  * translation is the most recently used entry of its set in its first-level array and the access is allowed
  * under the current registers (and, for a store, the page is known dirty), so a skipped access would change
- * nothing.  Slots are indexed by the low bits of the page number; a slot holds the page number (va >> 12), or
- * MMU_SLOT_EMPTY.  mmu_translate() keeps them; every invalidation, register write and CPU switch drops what it
+ * nothing.  Slots are indexed by the low bits of the page number; a slot holds the address of the page's first
+ * byte, or MMU_SLOT_EMPTY, which is no canonical address.  So one subtraction and one comparison,
+ *     va - slot[kind][(va >> 12) % MMU_SLOTS] <= 4096 - size_bytes        (unsigned)
+ * is true just when the access lies in the slot's page as a whole.  mmu_translate() keeps the slots; every
+ * invalidation, register write and CPU switch drops what it
  * must.  Skipped accesses are hits in the first level and cost 0 cycles; the embedder counts them.
  *
  * Bind one block to a CPU with mmu_bind_fast(); binding clears the block.  NULL unbinds.  Do not share one
  * block between CPUs at a time. */
 #define MMU_SLOTS 64
-#define MMU_SLOT_EMPTY (~(u64)0)
+#define MMU_SLOT_EMPTY ((u64)1 << 63)
 struct mmu_fast {
     u64 slot[3][MMU_SLOTS]; /* by enum mmu_kind, then page number % MMU_SLOTS                                  */
 };
