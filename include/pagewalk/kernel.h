@@ -62,6 +62,8 @@ void proc_free(struct proc *p);
 long proc_exec_begin(struct proc *p, const char *name);
 /* Make p the current process of a CPU (context switch: writes CR3).  NULL: idle. */
 void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p);
+/* The process current on a CPU; NULL: idle. */
+struct proc *proc_current(const struct kernel *k, unsigned cpu);
 
 /* ---- the layout of a new program (execve) ------------------------------------------------------------------ */
 

@@ -52,6 +52,10 @@ void sim_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_ki
  * accessed before the first that could not be (= len_bytes when all were). */
 u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool write, struct sim_site *site);
 
+/* The place that pays for faults no access announced (MAP_POPULATE, mlock: the fault handler called by a system
+ * call); stays until changed.  NULL: nobody. */
+void sim_call_site(struct sim *s, struct sim_site *site);
+
 /* ---- mappings: costs by what the address belongs to ---------------------------------------------------------- */
 
 struct sim_mapping {
