@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * access.c - one access: translate, deliver the trap, retry; and who pays for what.
+ *
+ * Called by the embedder for the program's accesses (CPL 3) and for those the kernel makes on its behalf (CPL 0,
+ * AC=1).  An access that hits the first level costs nothing here beyond mmu_translate(); everything else is in
+ * functions kept out of line.
+ *
+ * Who pays: a translation not answered by the first level is charged to the access's site and to the mapping of its
+ * address; a fault to the site of the access that trapped, or of the system call that asked for it, as the kernel
+ * reports it (kernel_on_fault), never from the trap's result, so that none counts twice.  Sums over sites and over
+ * mappings equal the machine's counters: misses count where a translation was found, walks also where it was not. */
+#include "sim_internal.h"
+
+#include "base/check.h"
+
+/* A kernel that resumes this often without helping is broken. */
+#define TRIES_MAX 64u
+
+static struct sim_cost *cost_of(struct sim *s, struct sim_site *site)
+{
+    if (!site->cost)
+        site->cost = sim_alloc(s, sizeof *site->cost, 8);
+    return site->cost ? site->cost : &s->overflow;
+}
+
+static void add_translation(struct sim_cost *c, const struct mmu_result *r)
+{
+    const bool fetch = r->kind == MMU_FETCH, walk = r->by == MMU_BY_WALK;
+
+    if (r->status == MMU_OK)
+        *(fetch ? &c->l1i_miss : &c->l1d_miss) += 1;
+    if (walk) {
+        *(fetch ? &c->walks_i : &c->walks_d) += 1;
+        c->walk_reads += r->reads;
+        c->walk_cycles += r->cycles;
+    }
+}
+
+static __attribute__((noinline)) void charge(struct sim *s, unsigned cpu, const struct mmu_result *r,
+                                             struct sim_site *site)
+{
+    if (r->status == MMU_FAULT_GP || r->status == MMU_FAULT_SS)
+        return; /* refused before any translation (SDM3 3.3.7.1)                                               */
+    if (site)
+        add_translation(cost_of(s, site), r);
+    if (s->kernel)
+        add_translation(&sim_row_at(s, proc_current(s->kernel, cpu), r->va)->cost, r);
+}
+
+static void add_fault(struct sim_cost *c, const struct mm_trap_result *r)
+{
+    *(r->major ? &c->major : &c->minor) += 1;
+    c->cow += r->copied_pages;
+}
+
+void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r)
+{
+    struct sim *s = ctx;
+    struct sim_mapping *row = sim_row_at(s, p, addr);
+
+    row->faults[r->kind]++;
+    if (!r->resume)
+        return; /* a signal: no fault in the sense of ru_minflt                                                */
+    add_fault(&row->cost, r);
+    if (s->payer)
+        add_fault(cost_of(s, s->payer), r);
+}
+
+static const u8 vector_of[] = { [MMU_FAULT_PF] = 14, [MMU_FAULT_GP] = 13, [MMU_FAULT_SS] = 12 };
+
+/* Delivers the trap; true: try again.  Fills out when a signal ends it. */
+static __attribute__((noinline)) bool deliver(struct sim *s, unsigned cpu, const struct mmu_result *r, bool user,
+                                              struct sim_site *site, struct sim_outcome *out)
+{
+    const struct hw_trap trap = { .vector = vector_of[r->status], .user = user, .error = r->error, .cr2 = r->va };
+    struct mm_trap_result res = { .signo = MM_SIGSEGV, .addr = r->va };
+
+    if (s->kernel) {
+        s->payer = site;
+        kernel_trap(s->kernel, cpu, &trap, &res);
+        s->payer = s->call_site;
+        if (res.resume)
+            return true;
+    }
+    out->signo = res.signo;
+    out->code = res.code;
+    out->addr = res.addr;
+    return false;
+}
+
+/* One page's part.  True: made; false: trapped, and *r says how.  A store that found D=0 in a first-level entry
+ * walked (SDM3 4.8) but did not miss: by is MMU_BY_L1 and nothing is charged. */
+static inline bool translate(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site,
+                             struct mmu_result *r)
+{
+    mmu_translate(s->mmu, cpu, va, kind, 0, r);
+    if (LIKELY(r->status == MMU_OK && r->by == MMU_BY_L1))
+        return true;
+    charge(s, cpu, r, site);
+    return r->status == MMU_OK;
+}
+
+/* An access of at most one page's length: at most two parts.  A trap on either restarts both, as the processor
+ * restarts the instruction. */
+static inline void access_once(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, bool user,
+                               struct sim_site *site, struct sim_outcome *out)
+{
+    const u64 second = page_down(va + size_bytes - 1);
+    const bool crosses = second != page_down(va);
+    struct mmu_result r;
+
+    for (unsigned tries = 0;; tries++) {
+        CHECK(tries < TRIES_MAX);
+        if (LIKELY(translate(s, cpu, va, kind, site, &r) && (!crosses || translate(s, cpu, second, kind, site, &r))))
+            break;
+        if (!deliver(s, cpu, &r, user, site, out))
+            break;
+    }
+    out->status = r.status;
+}
+
+void sim_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, struct sim_site *site,
+                struct sim_outcome *out)
+{
+    *out = (struct sim_outcome){ 0 };
+    while (RARE(size_bytes > PAGE_BYTES)) { /* longer ones are made page by page, like rep movs                 */
+        const u32 part = (u32)(PAGE_BYTES - (va & PAGE_MASK_LOW));
+        access_once(s, cpu, va, part, kind, true, site, out);
+        if (out->signo)
+            return;
+        va += part;
+        size_bytes -= part;
+    }
+    access_once(s, cpu, va, size_bytes, kind, true, site, out);
+}
+
+/* The supervisor's view of user memory for the time of a copy: CPL 0, and AC=1 as STAC sets it. */
+struct supervisor { u64 cpl, ac; };
+
+static struct supervisor enter_supervisor(struct sim *s, unsigned cpu)
+{
+    const struct supervisor saved = { mmu_get(s->mmu, cpu, MMU_CPL), mmu_get(s->mmu, cpu, MMU_AC) };
+
+    mmu_set(s->mmu, cpu, MMU_CPL, 0);
+    mmu_set(s->mmu, cpu, MMU_AC, 1);
+    return saved;
+}
+
+static void leave_supervisor(struct sim *s, unsigned cpu, struct supervisor saved)
+{
+    mmu_set(s->mmu, cpu, MMU_AC, saved.ac);
+    mmu_set(s->mmu, cpu, MMU_CPL, saved.cpl);
+}
+
+bool sim_touch_user(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site)
+{
+    const struct supervisor saved = enter_supervisor(s, cpu);
+    struct sim_outcome out = { 0 };
+
+    access_once(s, cpu, va, 1, kind, false, site, &out);
+    leave_supervisor(s, cpu, saved);
+    return !out.signo;
+}
+
+u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool write, struct sim_site *site)
+{
+    const struct supervisor saved = enter_supervisor(s, cpu);
+    struct sim_outcome out = { 0 };
+    u64 done = 0;
+
+    while (done < len_bytes) {
+        const u64 at = va + done, room = PAGE_BYTES - (at & PAGE_MASK_LOW);
+        access_once(s, cpu, at, 1, write ? MMU_STORE : MMU_LOAD, false, site, &out);
+        if (out.signo)
+            break;
+        done += len_bytes - done < room ? len_bytes - done : room;
+    }
+    leave_supervisor(s, cpu, saved);
+    return done;
+}
+
+void sim_call_site(struct sim *s, struct sim_site *site) { s->call_site = s->payer = site; }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * sim_internal.h - what the files of src/sim share: the session, its arena, the rows of the mappings.
+ *
+ *   block:  | struct sim | machine | kernel | arena: costs of sites, rows of mappings, twin |
+ *
+ * Everything after struct sim is touched only as far as used, so the embedder's sparse mapping stays small. */
+#ifndef PAGEWALK_SIM_INTERNAL_H
+#define PAGEWALK_SIM_INTERNAL_H
+
+#include "pagewalk/sim.h"
+#include "twin.h"
+
+#define SIM_ROWS 4096u        /* mappings told apart; the rest share the last row                              */
+#define SIM_ROW_SLOTS 8192u   /* hash slots: a power of two, at least twice SIM_ROWS                           */
+#define SIM_SITE_COSTS (1u << 20)
+
+/* The answer of the last row lookup.  A lookup with the same values and the same text gives the same row. */
+struct row_memo {
+    const char *name;         /* as mm_find_vma() gave it                                                     */
+    u64 number;               /* tag, or start of an anonymous mapping; 0 for named ones                      */
+    u8 prot;
+    bool shared;
+    struct sim_mapping *row;  /* NULL: nothing remembered                                                     */
+};
+
+struct sim {
+    struct mmu *mmu;
+    struct kernel *kernel;        /* NULL with no_kernel                                                       */
+    struct sim_site *payer;       /* who pays for a fault reported now; between accesses: call_site            */
+    struct sim_site *call_site;
+    struct hw hw;
+    u64 now_ns;
+    const struct mmu_profile *profile;
+    unsigned cpus;
+
+    u8 *arena, *arena_end;        /* what is left of the block                                                 */
+    struct twin *twin;            /* NULL until sim_check_begin()                                              */
+    struct sim_cost overflow;     /* costs of sites that found the arena full                                  */
+
+    unsigned rows;
+    struct row_memo memo;
+    u16 *row_slot;                /* SIM_ROW_SLOTS; 0: empty, else row number + 1                              */
+    u64 *row_hash;                /* SIM_ROWS                                                                  */
+    struct sim_mapping *row;      /* SIM_ROWS                                                                  */
+};
+
+/* Bytes from the arena, zeroed as the block was, aligned to `align`; NULL when it is full. */
+void *sim_alloc(struct sim *s, size_t bytes, size_t align);
+
+/* hw_model.c: struct hw on top of the machine. */
+void sim_bind_hw(struct sim *s, const struct mmu_config *machine);
+
+/* access.c: kernel_on_fault's receiver, and the kernel's own access to user memory. */
+void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
+bool sim_touch_user(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site);
+
+/* mapping.c: the row that an address of p belongs to now.  p may be NULL (no process): the row "(not mapped)". */
+struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va);
+
+#endif
