@@ -66,6 +66,8 @@ struct sim_mapping {
     u64 faults[MM_FAULT_KINDS];
     struct sim_cost cost;
 };
+/* Start all mappings' costs and faults at zero. */
+void sim_forget_costs(struct sim *s);
 /* Calls see() for each mapping that cost anything. */
 void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_mapping *m), void *ctx);
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * access.c - the model's answer to an access that the filter could not dismiss.
+ *
+ * When the model would send a signal, three things may be true: a file has grown since it was mapped (the size is
+ * looked up again), the program really has memory there that the model does not know (it is adopted and counted as a
+ * difference), or the program is about to get that signal (nothing to do: Valgrind delivers it). */
+#include "cap.h"
+
+static void report_unknown_memory(Addr va, const struct sim_outcome *out)
+{
+    HChar call[64];
+    VG_(snprintf)(call, sizeof call, "access 0x%lx", (UWord)page_down(va));
+    cap_diverged(call, "ok", out->signo == MM_SIGBUS ? "SIGBUS" : "SIGSEGV");
+}
+
+static Bool mended(Addr va, const struct sim_outcome *out)
+{
+    if (out->signo == MM_SIGBUS)
+        return cap_refresh_file_size(va);
+    if (!cap_adopt_segment(va))
+        return False;
+    report_unknown_memory(va, out);
+    return True;
+}
+
+static void model_access(Addr va, struct cap_site *site)
+{
+    struct sim_outcome out;
+    cap.slow[site->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
+    for (Int tries = 0; UNLIKELY(out.signo) && tries < 3 && mended(out.addr, &out); tries++)
+        sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
+}
+
+VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site) { model_access(va, site); }
+
+VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site)
+{
+    site->executed++;
+    model_access(va, site);
+}
+
+void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write)
+{
+    Addr end = va + len_bytes;
+    struct sim_outcome out = { .signo = MM_SIGSEGV };
+    if (!cap.running || !len_bytes || end < va)
+        return;
+    cap.kernel_pages += (page_up(end) - page_down(va)) >> PAGE_LG2;
+    for (Int tries = 0; va < end && tries < 3; tries++) {
+        va += sim_kernel_access(cap.sim, cap.cpu, va, end - va, write, &cap.syscall_site);
+        if (va < end && !mended(va, &out))
+            break;
+    }
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * begin.c - execve, as the kernel would have done it, before the program's first instruction.
+ *
+ * Valgrind has loaded the program itself.  Here its mappings are given to the model, and the page faults are taken that
+ * execve takes on the program's behalf, in the kernel's order: the argument pages, the tails of .bss that are cleared,
+ * the tables on the stack (docs/linux-facts.md).  Valgrind's own traces are taken out of the environment first. */
+#include "cap.h"
+
+extern Addr VG_(brk_base);              /* core: where the data segment begins */
+extern void VG_(set_SP)(ThreadId tid, Addr sp);
+
+#define INITIAL_STACK_EXTRA_BYTES 0x20000ul  /* setup_arg_pages() maps 128 KiB below what it filled */
+
+enum { AT_PHDR = 3, AT_PHNUM = 5, AT_BASE = 7, PT_LOAD = 1 };
+struct elf_header { UChar ident[16]; UShort type, machine; UInt version; ULong entry, phoff, shoff; UInt flags; UShort ehsize, phentsize, phnum; };
+struct elf_segment { UInt type, flags; ULong offset, vaddr, paddr, filesz, memsz, align; };
+
+/* ---- the environment ----------------------------------------------------------------------------------------- */
+
+static Bool begins(const HChar *s, const HChar *with) { return VG_(strncmp)(s, with, VG_(strlen)(with)) == 0; }
+
+/* "LD_PRELOAD=<ours>:rest" becomes "LD_PRELOAD=rest".  True: nothing is left of it. */
+static Bool strip_preload(HChar *var)
+{
+    HChar *value = var + VG_(strlen)("LD_PRELOAD="), *rest;
+    if (!begins(var, "LD_PRELOAD=") || !VG_(strstr)(value, "vgpreload_core"))
+        return False;
+    rest = VG_(strchr)(value, ':');
+    if (!rest)
+        return True;
+    VG_(memmove)(value, rest + 1, VG_(strlen)(rest + 1) + 1);
+    return False;
+}
+
+/* Take variables that only the launch needed out of the program's environment.  The words below (argc, argv, and the
+ * variables before) move up; an odd number of holes leaves one word, because the stack pointer is 16-byte aligned. */
+static Addr clean_environment(Addr sp)
+{
+    UWord *base = (UWord *)sp, argc = base[0], *env = base + 1 + argc + 1;
+    UWord *holes[8];
+    UInt n = 0;
+    for (UWord *e = env; *e; e++) {
+        HChar *s = (HChar *)*e;
+        Bool ours = strip_preload(s) || begins(s, "VALGRIND_LIB=") || begins(s, "VALGRIND_LAUNCHER=");
+        if (ours && n < 8)
+            holes[n++] = e;
+    }
+    if (n & 1)
+        n--;
+    for (UInt i = 0; i < n; i++) {
+        UWord *low = base + i;
+        VG_(memmove)(low + 1, low, (UWord)((HChar *)holes[i] - (HChar *)low));
+    }
+    return sp + n * sizeof(UWord);
+}
+
+/* ---- mappings ------------------------------------------------------------------------------------------------ */
+
+static void map_segment(const NSegment *seg)
+{
+    struct mm_file *f = seg->kind == SkFileC ? cap_file_of_segment(seg) : NULL;
+    Int prot = (seg->hasR ? MM_PROT_READ : 0) | (seg->hasW ? MM_PROT_WRITE : 0) | (seg->hasX ? MM_PROT_EXEC : 0);
+    Int flags = MM_MAP_PRIVATE | MM_MAP_FIXED | (f ? 0 : MM_MAP_ANONYMOUS);
+    if (mm_mmap(cap.proc, seg->start, seg->end + 1 - seg->start, prot, flags, f, f ? (ULong)seg->offset : 0) != (long)seg->start)
+        VG_(tool_panic)("the model refused a mapping of the program's start");
+    if (f)
+        mm_file_close(f);
+}
+
+static void map_program(Addr sp)
+{
+    Addr starts[512];
+    Int n = VG_(am_get_segment_starts)(SkFileC | SkAnonC | SkShmC, starts, 512);
+    tl_assert(n > 0);
+    for (Int i = 0; i < n; i++) {
+        const NSegment *seg = VG_(am_find_nsegment)(starts[i]);
+        if (seg->isCH)
+            continue;                            /* the heap: grows by brk */
+        if (seg->start <= sp && sp <= seg->end)
+            mm_setup_stack(cap.proc, page_down(sp) - INITIAL_STACK_EXTRA_BYTES, seg->end + 1);
+        else
+            map_segment(seg);
+    }
+    mm_set_brk_start(cap.proc, VG_(brk_base));
+}
+
+/* ---- the faults of execve -------------------------------------------------------------------------------------- */
+
+static UWord aux_value(Addr sp, UWord type)
+{
+    UWord *w = (UWord *)sp;
+    w += 1 + w[0] + 1;
+    while (*w)
+        w++;
+    for (w++; w[0]; w += 2)
+        if (w[0] == type)
+            return w[1];
+    return 0;
+}
+
+/* Where the .bss of a loaded object begins inside a page of its file, the rest of that page is cleared. */
+static void clear_bss_tails(const struct elf_segment *ph, UInt n, Addr bias)
+{
+    for (UInt i = 0; i < n; i++) {
+        Addr bss = bias + ph[i].vaddr + ph[i].filesz;
+        if (ph[i].type == PT_LOAD && ph[i].memsz > ph[i].filesz && (bss & PAGE_MASK_LOW))
+            cap_kernel_touch(bss, PAGE_BYTES - (bss & PAGE_MASK_LOW), True);
+    }
+}
+
+static Addr load_bias(Addr phdr, UInt n)
+{
+    const struct elf_segment *ph = (const struct elf_segment *)phdr;
+    for (UInt i = 0; i < n; i++)
+        if (ph[i].type == PT_LOAD && ph[i].offset == 0)
+            return page_down(phdr) - ph[i].vaddr;  /* headers lie in the first page of the file */
+    return 0;
+}
+
+static Addr first_string(Addr sp)
+{
+    UWord *w = (UWord *)sp;
+    return w[0] ? w[1] : sp;                     /* argv[0] */
+}
+
+static void exec_faults(Addr sp)
+{
+    const NSegment *stack = VG_(am_find_nsegment)(sp);
+    Addr strings = first_string(sp), phdr = aux_value(sp, AT_PHDR), base = aux_value(sp, AT_BASE);
+    cap_kernel_touch(strings, stack->end + 1 - strings, True);
+    if (phdr) {
+        UInt n = (UInt)aux_value(sp, AT_PHNUM);
+        clear_bss_tails((const struct elf_segment *)phdr, n, load_bias(phdr, n));
+    }
+    if (base) {
+        const struct elf_header *h = (const struct elf_header *)base;
+        clear_bss_tails((const struct elf_segment *)(base + h->phoff), h->phnum, base);
+    }
+    cap_kernel_touch(sp, strings - sp, True);
+}
+
+void cap_begin(ThreadId tid)
+{
+    Addr sp = clean_environment(VG_(get_SP)(tid));
+    VG_(set_SP)(tid, sp);
+    map_program(sp);
+    proc_run_on(cap.kernel, 0, cap.proc);
+    mmu_bind_fast(cap.mmu, 0, &cap_fast);
+    cap.cpus_used = 1;
+    cap.running = True;
+    exec_faults(sp);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * cap.h - what the files of the capture tool share.
+ *
+ * The tool is Valgrind's core with our instrumentation: the program runs inside it, and the machine and the kernel
+ * are linked in.  main.c starts and ends it; instrument.c adds the checks to the program's code; access.c answers
+ * them; begin.c models execve; syscalls.c follows the memory system calls; files.c knows what is mapped; lines.c turns
+ * instructions into functions and lines; write.c writes the results file. */
+#ifndef PAGEWALK_CAP_H
+#define PAGEWALK_CAP_H
+
+#include "pub_tool_basics.h"
+#include "pub_tool_vki.h"
+#include "pub_tool_vkiscnums.h"
+#include "pub_tool_aspacemgr.h"
+#include "pub_tool_clientstate.h"
+#include "pub_tool_debuginfo.h"
+#include "pub_tool_hashtable.h"
+#include "pub_tool_libcassert.h"
+#include "pub_tool_libcbase.h"
+#include "pub_tool_libcfile.h"
+#include "pub_tool_libcprint.h"
+#include "pub_tool_libcproc.h"
+#include "pub_tool_machine.h"
+#include "pub_tool_mallocfree.h"
+#include "pub_tool_options.h"
+#include "pub_tool_threadstate.h"
+#include "pub_tool_tooliface.h"
+
+#include "pagewalk/sim.h"
+
+/* ---- the tool's state: one process, one of each ------------------------------------------------------------ */
+
+struct cap_options {
+    const HChar *out;       /* results file; %p is the process id                                             */
+    const HChar *profile;
+    Int cpus;
+    ULong ram_bytes;        /* 0: as much as this machine has                                                 */
+    Bool check, filter, follow;
+    const HChar *thp;
+    ULong mmap_min_addr;
+};
+
+struct cap_state {
+    struct cap_options opt;
+    struct sim *sim;
+    struct mmu *mmu;
+    struct kernel *kernel;
+    struct proc *proc;
+    struct sim_site syscall_site;  /* the system call instruction now being executed                          */
+    UInt cpu;                      /* simulated CPU of the running thread                                     */
+    UInt cpus_used;
+    UInt threads;
+    Bool running;                  /* execve has been modelled                                                */
+    Bool write_results;            /* false in a forked child that is not followed                            */
+    ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
+    ULong kernel_pages;
+    ULong children;
+    Int exit_signal;               /* the signal that killed the program; 0: none                              */
+    const struct mmu_profile *profile;
+};
+extern struct cap_state cap;
+extern struct mmu_fast cap_fast;   /* the slots that instrumented code compares with                          */
+
+/* ---- code: blocks as instrumented ---------------------------------------------------------------------------- */
+
+struct cap_site {          /* one check in the instrumented code                                              */
+    struct sim_site s;
+    ULong executed;        /* only counted for conditional accesses                                           */
+    UShort size_bytes;
+    UChar kind;            /* enum mmu_kind                                                                   */
+    UChar conditional;
+};
+
+struct cap_insn {          /* what one instruction does each time its region runs                             */
+    Addr ip;
+    UChar instructions, loads, stores, modifies, crossings;
+};
+
+struct cap_region {        /* code between two side exits: runs as a whole                                    */
+    ULong executed;
+    UInt first_insn, end_insn;
+};
+
+struct cap_block {
+    struct cap_block *next;  /* VgHashNode                                                                    */
+    UWord key;             /* original address                                                                */
+    UInt regions, insns, sites;
+    Addr low, high;        /* instructions lie in [low, high)                                                 */
+    struct cap_region *region;
+    struct cap_insn *insn;
+    struct cap_site *site;
+};
+
+IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout, const VexGuestExtents *extents,
+                     const VexArchInfo *host, IRType guest_word, IRType host_word);
+void cap_discard_block(Addr orig, VexGuestExtents extents);
+/* Move the counts of every block that touches [start, end) to their lines, because their names are about to go. */
+void cap_fold_range(Addr start, SizeT len_bytes);
+void cap_fold_all(void);
+struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites);
+
+/* ---- access.c: the model's answers --------------------------------------------------------------------------- */
+
+VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site);
+VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);
+/* The kernel reads or writes user memory for the running thread. */
+void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);
+
+/* ---- the rest ------------------------------------------------------------------------------------------------ */
+
+void cap_begin(ThreadId tid);
+void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs);
+void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res);
+void cap_before_fork(ThreadId tid);
+void cap_fork_in_parent(ThreadId tid);
+void cap_fork_in_child(ThreadId tid);
+
+/* files.c */
+struct mm_file *cap_file_of_fd(Int fd);
+void cap_fd_changed(Int fd);
+struct mm_file *cap_file_of_segment(const NSegment *seg);
+void cap_file_resized(Int fd);
+/* Make the model's mapping at va what this process really has there.  False: there is nothing. */
+Bool cap_adopt_segment(Addr va);
+Bool cap_refresh_file_size(Addr va);
+
+/* lines.c: costs by line */
+struct cap_line {
+    struct cap_line *next; /* VgHashNode                                                                       */
+    UWord key;
+    const HChar *object, *file, *function; /* interned                                                         */
+    UInt line;
+    ULong instructions, loads, stores;
+    struct sim_cost cost;
+};
+struct cap_line *cap_line_of(Addr ip);
+void cap_forget_names(void); /* addresses may mean other lines from now on                                      */
+struct cap_totals { ULong instructions, loads, stores, modifies, crossings; };
+extern struct cap_totals cap_totals;
+/* In a forked child: everything counted so far was the parent's. */
+void cap_start_counting_anew(void);
+void cap_forget_lines(void);
+void cap_each_line(void (*see)(void *ctx, const struct cap_line *line), void *ctx);
+const HChar *cap_intern(const HChar *s);
+
+/* diverge.c: where the recorded result is not the model's */
+void cap_forget_divergences(void);
+void cap_diverged(const HChar *call, const HChar *recorded, const HChar *modelled);
+struct cap_divergence { const HChar *call, *recorded, *modelled; ULong count; };
+UInt cap_divergences(const struct cap_divergence **list);
+struct cap_syscall_count { const HChar *name; ULong calls, errors, divergent; };
+UInt cap_syscall_counts(const struct cap_syscall_count **list);
+
+void cap_forget_calls(void);
+/* main.c: the machine's counters of this process, over all CPUs */
+void cap_machine_stats(struct mmu_stats *sum);
+
+/* write.c */
+void cap_write_results(Int exit_code);
+
+/* sys.c: the few system calls that Valgrind's tool interface lacks */
+Long cap_raw_syscall(Long nr, UWord a, UWord b, UWord c);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * main.c - the capture tool's beginning and end: options, the session, Valgrind's events.
+ *
+ * Started by `pagewalk run` (src/cli/launch.c), which sets VALGRIND_LIB to this tool's folder and VALGRIND_LAUNCHER to
+ * itself.  Threads run one at a time; each is placed on a simulated CPU by its number. */
+#include "cap.h"
+
+struct cap_state cap;
+
+static struct mmu_stats counted_before[64]; /* per CPU: what was counted before this process began             */
+
+/* ---- options ------------------------------------------------------------------------------------------------- */
+
+static Bool option(const HChar *arg)
+{
+    const HChar *number = NULL;
+    if VG_STR_CLO(arg, "--pw-out", cap.opt.out) {}
+    else if VG_STR_CLO(arg, "--pw-profile", cap.opt.profile) {}
+    else if VG_BINT_CLO(arg, "--pw-cpus", cap.opt.cpus, 1, 64) {}
+    else if VG_STR_CLO(arg, "--pw-ram", number) { cap.opt.ram_bytes = (ULong)VG_(strtoll10)(number, NULL); }
+    else if VG_BOOL_CLO(arg, "--pw-check", cap.opt.check) {}
+    else if VG_BOOL_CLO(arg, "--pw-filter", cap.opt.filter) {}
+    else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
+    else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
+    else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
+    else return False;
+    return True;
+}
+
+static void usage(void)
+{
+    VG_(printf)("    (started by `pagewalk run`; see pagewalk(1))\n");
+}
+
+static void debug_usage(void) { VG_(printf)("    (none)\n"); }
+
+/* ---- the session --------------------------------------------------------------------------------------------- */
+
+static ULong physical_memory(void)
+{
+    HChar buf[256];
+    Int fd = VG_(fd_open)("/proc/meminfo", VKI_O_RDONLY, 0), n = fd < 0 ? 0 : VG_(read)(fd, buf, sizeof buf - 1);
+    const HChar *at;
+    if (fd >= 0)
+        VG_(close)(fd);
+    buf[n > 0 ? n : 0] = 0;
+    at = VG_(strstr)(buf, "MemTotal:");
+    if (!at)
+        return 8ull << 30;
+    for (at += 9; *at == ' '; at++)
+        ;
+    return (ULong)VG_(strtoll10)(at, NULL) * 1024;
+}
+
+/* Address space for the simulated memory; pages come as they are touched. */
+static void *sparse(ULong bytes)
+{
+    return bytes ? VG_(am_shadow_alloc)(bytes) : NULL;
+}
+
+static enum mm_thp thp(const HChar *name)
+{
+    return VG_STREQ(name, "always") ? MM_THP_ALWAYS : VG_STREQ(name, "madvise") ? MM_THP_MADVISE : MM_THP_NEVER;
+}
+
+static void begin_session(void)
+{
+    struct sim_config cfg = { 0 };
+    SizeT bytes;
+    void *block;
+    cap.profile = mmu_profile_find(cap.opt.profile);
+    if (!cap.profile)
+        VG_(tool_panic)("no such CPU profile");
+    cfg.machine.cpus = (unsigned)cap.opt.cpus;
+    cfg.machine.ram_bytes = (cap.opt.ram_bytes ? cap.opt.ram_bytes : physical_memory()) & ~(PAGE_BYTES - 1);
+    cfg.machine.vendor = cap.profile->vendor;
+    cfg.machine.features = cap.profile->features;
+    cfg.machine.profile = cap.profile;
+    cfg.machine.ram = sparse(cfg.machine.ram_bytes);
+    kernel_config_init(&cfg.kernel);
+    cfg.kernel.thp = thp(cap.opt.thp);
+    cfg.kernel.mmap_min_addr = cap.opt.mmap_min_addr;
+    bytes = sim_bytes(&cfg);
+    block = sparse(bytes);
+    if (!cfg.machine.ram || !block || !(cap.sim = sim_create(block, bytes, &cfg)))
+        VG_(tool_panic)("no room for the simulated memory; try --ram with a smaller size");
+    cap.mmu = sim_mmu(cap.sim);
+    cap.kernel = sim_kernel(cap.sim);
+    cap.proc = proc_new(cap.kernel, VG_(basename)(VG_(args_the_exename)));
+    if (cap.opt.check && !sim_check_begin(cap.sim))
+        VG_(tool_panic)("no room for the twin");
+    sim_call_site(cap.sim, &cap.syscall_site);
+}
+
+static void subtract(struct mmu_stats *s, const struct mmu_stats *before)
+{
+    u64 *a = (u64 *)s;
+    const u64 *b = (const u64 *)before;
+    for (UInt i = 0; i < sizeof *s / sizeof *a; i++)
+        a[i] -= b[i];
+}
+
+static void add(struct mmu_stats *s, const struct mmu_stats *more)
+{
+    u64 *a = (u64 *)s;
+    const u64 *b = (const u64 *)more;
+    for (UInt i = 0; i < sizeof *s / sizeof *a; i++)
+        a[i] += b[i];
+}
+
+void cap_machine_stats(struct mmu_stats *sum)
+{
+    *sum = (struct mmu_stats){ 0 };
+    for (Int c = 0; c < cap.opt.cpus; c++) {
+        struct mmu_stats s = *mmu_stats(cap.mmu, (unsigned)c);
+        subtract(&s, &counted_before[c]);
+        add(sum, &s);
+    }
+}
+
+void cap_start_counting_anew(void)
+{
+    cap_fold_all();
+    cap_forget_lines();
+    cap_totals = (struct cap_totals){ 0 };
+    for (Int c = 0; c < cap.opt.cpus; c++)
+        counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
+    cap.slow[0] = cap.slow[1] = 0;
+    cap.kernel_pages = cap.children = 0;
+    cap.threads = 1;
+    sim_forget_costs(cap.sim);
+    cap_forget_calls();
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+static void thread_runs(ThreadId tid, ULong blocks_dispatched)
+{
+    UInt cpu = (tid - 1) % (UInt)cap.opt.cpus;
+    (void)blocks_dispatched;
+    if (UNLIKELY(!cap.running))
+        cap_begin(tid);
+    if (LIKELY(cpu == cap.cpu))
+        return;
+    mmu_bind_fast(cap.mmu, cap.cpu, NULL);
+    cap.cpu = cpu;
+    if (proc_current(cap.kernel, cpu) != cap.proc)
+        proc_run_on(cap.kernel, cpu, cap.proc);
+    mmu_bind_fast(cap.mmu, cpu, &cap_fast);
+}
+
+static void thread_created(ThreadId tid, ThreadId child)
+{
+    (void)tid; (void)child;
+    cap.threads++;
+}
+
+static void kernel_reads(CorePart part, ThreadId tid, const HChar *what, Addr a, SizeT size)
+{
+    (void)tid; (void)what;
+    if (part == Vg_CoreSysCall)
+        cap_kernel_touch(a, size, False);
+}
+
+static void kernel_reads_string(CorePart part, ThreadId tid, const HChar *what, Addr a)
+{
+    (void)tid; (void)what;
+    if (part == Vg_CoreSysCall && VG_(am_is_valid_for_client)(a, 1, VKI_PROT_READ))
+        cap_kernel_touch(a, VG_(strlen)((const HChar *)a) + 1, False);
+}
+
+static void kernel_wrote(CorePart part, ThreadId tid, Addr a, SizeT size)
+{
+    (void)tid;
+    if (part == Vg_CoreSysCall || part == Vg_CoreSignal)
+        cap_kernel_touch(a, size, True);
+}
+
+static void signal_frame(Addr a, SizeT len, ThreadId tid)
+{
+    (void)tid;
+    cap_kernel_touch(a, len, True);
+}
+
+static void ended(Int exit_code)
+{
+    if (cap.write_results && cap.running)
+        cap_write_results(exit_code);
+}
+
+static void after_options(void)
+{
+    begin_session();
+    VG_(atfork)(cap_before_fork, cap_fork_in_parent, cap_fork_in_child);
+}
+
+static void before_options(void)
+{
+    VG_(details_name)("pagewalk");
+    VG_(details_version)(PAGEWALK_VERSION);
+    VG_(details_description)("what virtual memory does to a program");
+    VG_(details_copyright_author)("Copyright (C) 2026, and GNU GPL'd, by the Pagewalk authors.");
+    VG_(details_bug_reports_to)("the Pagewalk issue tracker");
+    VG_(details_avg_translation_sizeB)(400);
+    cap.opt = (struct cap_options){ .out = "pagewalk.%p", .profile = "skylake", .cpus = 1, .filter = True, .thp = "madvise",
+                                    .mmap_min_addr = 65536 };
+    cap.write_results = True;
+    cap.threads = 1;
+
+    VG_(basic_tool_funcs)(after_options, cap_instrument, ended);
+    VG_(needs_superblock_discards)(cap_discard_block);
+    VG_(needs_command_line_options)(option, usage, debug_usage);
+    VG_(needs_syscall_wrapper)(cap_pre_syscall, cap_post_syscall);
+    VG_(track_start_client_code)(thread_runs);
+    VG_(track_pre_thread_ll_create)(thread_created);
+    VG_(track_pre_mem_read)(kernel_reads);
+    VG_(track_pre_mem_read_asciiz)(kernel_reads_string);
+    VG_(track_post_mem_write)(kernel_wrote);
+    VG_(track_new_mem_stack_signal)(signal_frame);
+}
+
+VG_DETERMINE_INTERFACE_VERSION(before_options)
