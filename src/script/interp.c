@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * interp.c - one line: cut into words, find the command, answer.  Called for each line of a script.
+ *
+ * The first word is a command or the name of a process.  A command that needs a machine gets the default one. */
+#include "interp_internal.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum need { NEED_NOTHING, NEED_MACHINE, NEED_KERNEL };
+
+static const struct command {
+    const char *name;
+    command_fn *fn;
+    u8 words_min, words_max; /* with the name                                                                  */
+    u8 need;                 /* enum need                                                                      */
+    const char *usage;
+} commands[] = {
+    { "access", cmd_access, 3, 7, NEED_MACHINE, "access [cpuN] r|w|x VA [SIZE] [implicit] [ss]" },
+    { "poke", cmd_poke, 3, 3, NEED_MACHINE, "poke PA VALUE" },
+    { "peek", cmd_peek, 2, 2, NEED_MACHINE, "peek PA" },
+    { "set", cmd_set, 3, 4, NEED_MACHINE, "set [cpuN] REG VALUE" },
+    { "get", cmd_get, 2, 3, NEED_MACHINE, "get [cpuN] REG" },
+    { "invlpg", cmd_invlpg, 2, 3, NEED_MACHINE, "invlpg [cpuN] VA" },
+    { "invpcid", cmd_invpcid, 4, 5, NEED_MACHINE, "invpcid [cpuN] TYPE PCID VA" },
+    { "tlb", cmd_tlb, 1, 2, NEED_MACHINE, "tlb [cpuN]" },
+    { "psc", cmd_psc, 1, 2, NEED_MACHINE, "psc [cpuN]" },
+    { "walk", cmd_walk, 2, 4, NEED_MACHINE, "walk [cpuN] VA [r|w|x]" },
+    { "stats", cmd_stats, 1, 2, NEED_MACHINE, "stats [cpuN]" },
+    { "machine", cmd_machine, 1, WORDS_MAX, NEED_NOTHING,
+      "machine [cpus=N] [ram=SIZE] [profile=NAME] [vendor=intel|amd] [maxphyaddr=N] [features=+A,-B]" },
+    { "boot", cmd_boot, 1, WORDS_MAX, NEED_NOTHING,
+      "boot [kernel=6.18] [thp=never|madvise|always] [ram=SIZE] [cpus=N] [profile=NAME] [...]" },
+    { "explain", cmd_explain, 2, 2, NEED_NOTHING, "explain on|off" },
+    { "proc", cmd_proc, 2, 2, NEED_KERNEL, "proc NAME" },
+    { "file", cmd_file, 3, WORDS_MAX, NEED_KERNEL, "file NAME SIZE [fs=ext4|tmpfs] [folio=SIZE] [cached] [readonly]" },
+    { "truncate", cmd_truncate, 3, 3, NEED_KERNEL, "truncate NAME SIZE" },
+    { "meminfo", cmd_meminfo, 1, 1, NEED_KERNEL, "meminfo" },
+    { "buddyinfo", cmd_buddyinfo, 1, 1, NEED_KERNEL, "buddyinfo" },
+    { "check", cmd_check, 1, 1, NEED_KERNEL, "check" },
+    { "clock", cmd_clock, 2, 2, NEED_KERNEL, "clock NANOSECONDS" },
+};
+
+static const struct command *find_command(struct word w)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (word_is(w, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+bool is_reserved_name(struct word w) { return find_command(w) != NULL; }
+
+/* ---- answers ----------------------------------------------------------------------------------------------- */
+
+void line_end(struct interp *in)
+{
+    if (in->t.len == sizeof in->t.buf)
+        in->t.len--; /* cut, but still a line                                                                  */
+    text_char(&in->t, '\n');
+    text_emit(&in->t, in->out);
+}
+
+void done_ok(struct interp *in) { in->out->put(in->out->ctx, "ok\n", 3); }
+
+void done_dot(struct interp *in)
+{
+    if (in->mid_line)
+        in->out->put(in->out->ctx, "\n", 1);
+    in->mid_line = false;
+    in->out->put(in->out->ctx, ".\n", 2);
+}
+
+/* A word of the input as part of an answer: what is not printable, or too long, must not spoil the answer's line. */
+static void put_word(struct text *t, struct word w)
+{
+    const u32 shown = w.len < 64 ? w.len : 64;
+
+    for (u32 i = 0; i < shown; i++)
+        text_char(t, w.s[i] >= ' ' && w.s[i] <= '~' ? w.s[i] : '?');
+    if (shown < w.len)
+        text_str(t, "...");
+}
+
+bool fail(struct interp *in, const char *text, const struct word *w)
+{
+    in->t.len = 0;
+    text_str(&in->t, "error: ");
+    text_str(&in->t, text);
+    if (w) {
+        text_str(&in->t, " '");
+        put_word(&in->t, *w);
+        text_char(&in->t, '\'');
+    }
+    line_end(in);
+    return false;
+}
+
+static void put_listing(void *ctx, const char *text, size_t len_bytes)
+{
+    struct interp *in = ctx;
+
+    if (len_bytes)
+        in->mid_line = text[len_bytes - 1] != '\n';
+    in->out->put(in->out->ctx, text, len_bytes);
+}
+
+struct pw_out listing_out(struct interp *in) { return (struct pw_out){ put_listing, in }; }
+
+void explain_begin(struct interp *in)
+{
+    in->t.len = 0;
+    text_str(&in->t, "  ");
+}
+
+static void put_explanation(void *ctx, const char *text, size_t len_bytes)
+{
+    struct interp *in = ctx;
+
+    while (len_bytes && text[len_bytes - 1] == '\n')
+        len_bytes--;
+    in->out->put(in->out->ctx, "  ", 2);
+    in->out->put(in->out->ctx, text, len_bytes);
+    in->out->put(in->out->ctx, "\n", 1);
+}
+
+/* ---- arguments --------------------------------------------------------------------------------------------- */
+
+bool take_cpu(struct interp *in, const struct words *w, unsigned *at, unsigned *cpu)
+{
+    *cpu = 0;
+    if (*at >= w->n || !word_cpu(w->w[*at], cpu))
+        return true;
+    if (*cpu >= in->cpus)
+        return fail(in, "this machine has no", &w->w[*at]);
+    ++*at;
+    return true;
+}
+
+bool need_number(struct interp *in, const struct words *w, unsigned at, u64 *out)
+{
+    if (at >= w->n)
+        return fail(in, "a number is missing", NULL);
+    if (!word_number(w->w[at], out))
+        return fail(in, "not a number:", &w->w[at]);
+    return true;
+}
+
+/* ---- a line ------------------------------------------------------------------------------------------------ */
+
+static bool usage(struct interp *in, const char *text)
+{
+    in->t.len = 0;
+    text_str(&in->t, "error: usage: ");
+    text_str(&in->t, text);
+    line_end(in);
+    return false;
+}
+
+static bool run_command(struct interp *in, const struct command *c, const struct words *w)
+{
+    if (w->n < c->words_min || w->n > c->words_max)
+        return usage(in, c->usage);
+    if (c->need == NEED_MACHINE && !in->sim && !machine_default(in))
+        return false;
+    if (c->need == NEED_KERNEL && !in->kernel)
+        return fail(in, "no kernel runs on this machine: boot one first", NULL);
+    return c->fn(in, w);
+}
+
+bool interp_line(struct interp *in, const char *line, size_t len_bytes)
+{
+    struct words w;
+    const struct command *c;
+    struct process *p;
+
+    if (!words_cut(line, len_bytes, &w))
+        return fail(in, "too many words", NULL);
+    if (!w.n)
+        return true;
+    c = find_command(w.w[0]);
+    if (c)
+        return run_command(in, c, &w);
+    p = find_process(in, w.w[0]);
+    if (p)
+        return cmd_process(in, p, &w);
+    return fail(in, "neither a command nor a process:", &w.w[0]);
+}
+
+bool cmd_explain(struct interp *in, const struct words *w)
+{
+    static const struct flag_name states[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
+    u64 on;
+
+    if (!word_choice(w->w[1], states, &on))
+        return fail(in, "on or off, not", &w->w[1]);
+    in->options.explain = on;
+    if (in->kernel)
+        kernel_explain(in->kernel, on ? &in->explain_out : NULL);
+    done_ok(in);
+    return true;
+}
+
+struct interp *interp_new(const struct interp_options *options, const struct pw_out *out)
+{
+    struct interp *in = calloc(1, sizeof *in);
+
+    if (!in)
+        return NULL;
+    in->options = *options;
+    if (!in->options.ram_max_bytes)
+        in->options.ram_max_bytes = 1ull << 40;
+    if (!in->options.len_max_bytes)
+        in->options.len_max_bytes = ~(u64)0;
+    in->out = out;
+    in->explain_out = (struct pw_out){ put_explanation, in };
+    return in;
+}
+
+void interp_free(struct interp *in)
+{
+    if (in)
+        machine_drop(in);
+    free(in);
+}

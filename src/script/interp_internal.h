@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ * interp_internal.h - what the files of the interpreter share.
+ *
+ * A command is a function that gets the line's words and answers: with done_*() when it worked, else with fail().
+ * It decides first and acts then, so that an error changes nothing. */
+#ifndef PAGEWALK_SCRIPT_INTERP_INTERNAL_H
+#define PAGEWALK_SCRIPT_INTERP_INTERNAL_H
+
+#include "base/text.h"
+#include "interp.h"
+#include "pagewalk/sim.h"
+#include "words.h"
+
+#define PROCESSES_MAX 1024u
+#define FILES_MAX 1024u
+#define NAME_BYTES 32u
+
+struct process { char name[NAME_BYTES]; struct proc *p; unsigned cpu; bool exited; };
+struct file { char name[NAME_BYTES]; struct mm_file *f; };
+
+struct interp {
+    struct interp_options options;
+    const struct pw_out *out;
+    struct text t;               /* the line being built                                                       */
+    struct pw_out explain_out;   /* the kernel's explanations: indented lines                                  */
+    bool mid_line;               /* a listing's text so far does not end with a newline                        */
+
+    struct sim *sim;             /* NULL until the first machine                                               */
+    struct mmu *mmu;
+    struct kernel *kernel;       /* NULL on a machine without one                                              */
+    const struct mmu_profile *profile;
+    void *block, *ram;
+    size_t block_bytes;
+    u64 ram_bytes;
+    unsigned cpus;
+
+    unsigned processes, files;
+    u64 inodes;
+    struct process process[PROCESSES_MAX];
+    struct file file[FILES_MAX];
+};
+
+/* ---- answers (interp.c) ------------------------------------------------------------------------------------ */
+
+void line_end(struct interp *in);                 /* sends in->t as a line                                      */
+void done_ok(struct interp *in);                  /* "ok"                                                       */
+void done_dot(struct interp *in);                 /* "."; ends a listing                                        */
+/* "error: TEXT", then " 'WORD'" when w is not NULL.  Always false. */
+bool fail(struct interp *in, const char *text, const struct word *w);
+/* Where the libraries' listings go. */
+struct pw_out listing_out(struct interp *in);
+/* An explaining line: what was put into in->t, behind two blanks. */
+void explain_begin(struct interp *in);
+
+/* The optional "cpuN" at word *at; moves *at behind it.  false: answered with an error. */
+bool take_cpu(struct interp *in, const struct words *w, unsigned *at, unsigned *cpu);
+/* The number at word `at`.  false: answered with an error. */
+bool need_number(struct interp *in, const struct words *w, unsigned at, u64 *out);
+
+/* ---- machines (boot.c) ------------------------------------------------------------------------------------- */
+
+bool machine_default(struct interp *in);          /* the machine a script has that names none                    */
+void machine_drop(struct interp *in);
+
+/* ---- commands: words count as given, w->w[0] is the command's name or the process's -------------------------- */
+
+typedef bool command_fn(struct interp *in, const struct words *w);
+command_fn cmd_machine, cmd_boot, cmd_explain, cmd_check, cmd_clock;
+command_fn cmd_set, cmd_get, cmd_poke, cmd_peek, cmd_access, cmd_invlpg, cmd_invpcid;
+command_fn cmd_tlb, cmd_psc, cmd_walk, cmd_stats;
+command_fn cmd_proc, cmd_file, cmd_truncate, cmd_meminfo, cmd_buddyinfo;
+
+typedef bool process_fn(struct interp *in, struct process *p, const struct words *w);
+process_fn cmd_process;                           /* proc_cmds.c: what begins with a process's name              */
+process_fn cmd_syscall;                           /* syscalls.c                                                  */
+process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
+
+bool is_reserved_name(struct word w);             /* interp.c: the name of a command                             */
+struct process *find_process(struct interp *in, struct word w);
+struct file *find_file(struct interp *in, struct word w);
+/* Makes the process current on its CPU. */
+void put_on_cpu(struct interp *in, struct process *p);
+/* "= 0x..." or "= -ENAME". */
+void done_value(struct interp *in, long value);
+
+/* ---- explaining (explain.c) --------------------------------------------------------------------------------- */
+
+/* mmu_access() with every table read and the rule told before it returns. */
+enum mmu_status explained_access(struct interp *in, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind,
+                                 unsigned flags, struct mmu_result *r);
+/* One entry, decoded: " P RW US A D ..." */
+void put_entry_bits(struct text *t, u64 entry, bool leaf, unsigned level);
+const char *entry_name(unsigned level);           /* "PTE", "PDE", "PDPTE", "PML4E", "PML5E"                     */
+const char *page_name(unsigned page_lg2);         /* "4K", "2M", "4M", "1G"                                      */
+const char *by_name(unsigned by);                 /* "l1", "stlb", "walk"                                        */
+void put_fault(struct text *t, const struct mmu_result *r, u64 cr2); /* "#PF err=0x... cr2=0x...", "#GP", "#SS"  */
+
+#endif
