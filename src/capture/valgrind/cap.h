@@ -32,6 +32,7 @@
 
 struct cap_options {
     const HChar *out;       /* results file; %p is the process id                                             */
+    Int main_pid;           /* the process that writes to it; others append .PID; 0: every one writes to it   */
     const HChar *profile;
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
@@ -55,7 +56,7 @@ struct cap_state {
     ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
     ULong kernel_pages;
     ULong children;
-    Int exit_signal;               /* the signal that killed the program; 0: none                              */
+    Bool exiting;                  /* exit or exit_group was called; without it, a signal ends the program     */
     const struct mmu_profile *profile;
 };
 extern struct cap_state cap;

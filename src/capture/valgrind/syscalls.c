@@ -257,6 +257,10 @@ void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs)
         before_unmapping(args[0], args[1]);
     if (nr == __NR_clone || nr == __NR_fork || nr == __NR_vfork)
         note_fork(nr, args);
+    if (nr == __NR_exit || nr == __NR_exit_group)
+        cap.exiting = True;
+    if (nr == __NR_execve && cap.write_results)
+        cap_write_results(0);    /* if it succeeds there is no other time; if not, the end writes again */
 }
 
 static void file_calls(UInt nr, const UWord *args, long r)

@@ -87,6 +87,14 @@ static void count(const HChar *name, ULong n)
     end_line();
 }
 
+static void count_unknown(const HChar *name)
+{
+    begin_line("count");
+    field(name);
+    unknown();
+    end_line();
+}
+
 static void count_at(const HChar *a, const HChar *b, const HChar *c, ULong n)
 {
     HChar name[96];
@@ -292,8 +300,11 @@ static void write_program(Int exit_code)
     text("profile", cap.profile->name);
     text("kernel", "6.18");
     text("tool", PAGEWALK_VERSION);
-    text("exit.kind", cap.exit_signal ? "signalled" : "exited");
-    count("exit.value", (ULong)(cap.exit_signal ? cap.exit_signal : exit_code & 0xff));
+    text("exit.kind", cap.exiting ? "exited" : "signalled");
+    if (cap.exiting)
+        count("exit.value", (ULong)(exit_code & 0xff));
+    else
+        count_unknown("exit.value"); /* only the parent learns which signal; `pagewalk run` fills it in */
     count("pid", (ULong)VG_(getpid)());
     count("parent", (ULong)VG_(getppid)());
     count("instructions", cap_totals.instructions);
@@ -314,9 +325,22 @@ static void write_program(Int exit_code)
     }
 }
 
+static HChar *results_path(void)
+{
+    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), *child;
+    if (!cap.opt.main_pid || cap.opt.main_pid == VG_(getpid)())
+        return path;
+    child = VG_(malloc)("pagewalk.path", VG_(strlen)(path) + 16);
+    VG_(sprintf)(child, "%s.%d", path, VG_(getpid)());
+    VG_(free)(path);
+    return child;
+}
+
 void cap_write_results(Int exit_code)
 {
-    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), end[64];
+    HChar *path = results_path(), end[64];
+    w.crc = 0;
+    w.lines = 0;
     cap_fold_all();
     w.fd = VG_(fd_open)(path, VKI_O_CREAT | VKI_O_TRUNC | VKI_O_WRONLY, 0666);
     if (w.fd < 0) {

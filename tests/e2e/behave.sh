@@ -1,0 +1,29 @@
+#!/bin/sh
+# behave.sh BUILD - programs that use threads, handle SIGSEGV, fork, exec, map files, grow heaps and stacks.
+. "$(dirname "$0")/lib.sh"
+
+same "heap" ok "$($PW run -q -o heap.r -- $PROGS/heap)"
+same "heap: no divergence" 0 "$(awk -F'\t' '$1 == "table" { on = $2 == "divergences" } on && $1 == "row" { n++ } END { print n + 0 }' heap.r)"
+
+same "threads: 1 CPU" "$($PROGS/threads)" "$($PW run -q -o one.r -- $PROGS/threads)"
+same "threads: 4 CPUs" "$($PROGS/threads)" "$($PW run -q --cpus 4 -o four.r -- $PROGS/threads)"
+same "threads counted" 5 "$(count threads four.r)"
+same "one CPU needs no IPI" 0 "$(count tlb.shootdown_ipis one.r)"
+between "four CPUs: shootdowns" 60 100 "$(count tlb.shootdown_ipis four.r)"
+
+same "SIGSEGV handled" 40 "$($PW run -q -o segv.r -- $PROGS/segv)"
+same "invalid faults" 40 "$(count faults.invalid segv.r)"
+
+same "stack" 1 "$($PW run -q -o grow.r -- $PROGS/grow)"
+between "stack faults" 440 560 "$(count faults.stack_growth grow.r)"
+
+same "fork" 3 "$($PW run -q -o fork.r -- $PROGS/forks)"
+same "child not followed" "1 1" "$(count children fork.r) $(count children_not_followed fork.r)"
+rm -f f.r*
+same "fork and follow" 3 "$($PW run -q --trace-children -o f.r -- $PROGS/forks)"
+same "results of the child" 1 "$(ls f.r.* | wc -l)"
+between "copies in the child" 100 130 "$(count faults.cow_copy f.r.*)"
+rm -f f.r*
+same "exec followed" "0" "$($PW run -q --trace-children -o f.r -- $PROGS/forks /bin/true)"
+grep -l '^text	program	/bin/true' f.r.* > /dev/null && ok "exec has results" || bad "exec has results"
+finish
