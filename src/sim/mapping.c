@@ -156,3 +156,11 @@ void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_map
         if (cost_anything(&s->row[i]))
             see(ctx, &s->row[i]);
 }
+
+void sim_forget_costs(struct sim *s)
+{
+    for (unsigned i = 0; i < s->rows; i++) {
+        s->row[i].cost = (struct sim_cost){ 0 };
+        memset(s->row[i].faults, 0, sizeof s->row[i].faults);
+    }
+}
