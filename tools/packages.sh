@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# packages.sh - what building and testing need, as rows; read by need.sh and setup.sh, never run alone.
+# After it, missing_packages GROUP... prints the Debian packages that are missing, one a line.  A probe is
+#   cmd NAME       a command on the PATH
+#   header NAME    a header in /usr/include, or one that the compiler finds by itself
+#   file PATH      a file; a name pattern is allowed
+# Groups: build (make), test (make test), san (make san), fuzz (make fuzz).
+
+packages_table() {
+    cat <<'ROWS'
+build gcc            cmd    cc
+build libc6-dev      header stdio.h
+build make           cmd    make
+build binutils       cmd    ar
+build pkg-config     cmd    pkg-config
+build meson          cmd    meson
+build ninja-build    cmd    ninja
+build valgrind       file   /usr/include/valgrind/pub_tool_basics.h
+build valgrind       file   /usr/lib/x86_64-linux-gnu/valgrind/libcoregrind-amd64-linux.a
+build libjansson-dev header jansson.h
+build libcmocka-dev  header cmocka.h
+test  clang          cmd    clang
+fuzz  clang          cmd    clang
+fuzz  libclang-rt-dev file  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
+san   gcc            file   /usr/lib/gcc/x86_64-linux-gnu/*/libasan.so
+ROWS
+}
+
+have() {
+    case $1 in
+    cmd) command -v "$2" >/dev/null 2>&1 ;;
+    header) [ -e "/usr/include/$2" ] || printf '#include <%s>\n' "$2" | "${CC:-cc}" -E - >/dev/null 2>&1 ;;
+    file) for f in $2; do [ -e "$f" ] && return 0; done; return 1 ;;
+    esac
+}
+
+missing_packages() {
+    packages_table | while read -r group package probe what; do
+        case " $* " in
+        *" $group "*) have "$probe" "$what" || echo "$package" ;;
+        esac
+    done | sort -u
+}
