@@ -117,6 +117,30 @@ static Addr load_bias(Addr phdr, UInt n)
     return 0;
 }
 
+/* ---- the vDSO -------------------------------------------------------------------------------------------------- *
+ * Valgrind hides it from the program, so that its own C library calls are real system calls.  Natively the loader reads
+ * its first page, and the first look at a clock its data page: both are faults (docs/linux-facts.md, 3).  The model gets
+ * the mappings below the lowest address Valgrind gives to mappings, and the faults when they would have come. */
+#define VDSO_END 0x4000000ul
+#define VDSO (VDSO_END - 2 * PAGE_BYTES)
+#define VVAR (VDSO - 6 * PAGE_BYTES)
+
+static void map_vdso(void)
+{
+    if (mm_map_special(cap.proc, VVAR, 6 * PAGE_BYTES, MM_PROT_READ, "[vvar]") == 0 &&
+        mm_map_special(cap.proc, VDSO, 2 * PAGE_BYTES, MM_PROT_READ | MM_PROT_EXEC, "[vdso]") == 0)
+        cap_kernel_touch(VDSO, 1, False);
+}
+
+void cap_clock_read(void)
+{
+    static Bool before;
+    if (before)
+        return;
+    before = True;
+    cap_kernel_touch(VVAR, 1, False);
+}
+
 static Addr first_string(Addr sp)
 {
     UWord *w = (UWord *)sp;
@@ -149,4 +173,5 @@ void cap_begin(ThreadId tid)
     cap.cpus_used = 1;
     cap.running = True;
     exec_faults(sp);
+    map_vdso();
 }

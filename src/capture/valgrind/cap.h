@@ -110,6 +110,8 @@ void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);
 /* ---- the rest ------------------------------------------------------------------------------------------------ */
 
 void cap_begin(ThreadId tid);
+/* A system call that natively would have been answered by the vDSO. */
+void cap_clock_read(void);
 void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs);
 void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res);
 void cap_before_fork(ThreadId tid);

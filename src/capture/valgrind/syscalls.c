@@ -257,7 +257,7 @@ void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs)
         before_unmapping(args[0], args[1]);
     if (nr == __NR_clone || nr == __NR_fork || nr == __NR_vfork)
         note_fork(nr, args);
-    if (nr == __NR_exit || nr == __NR_exit_group)
+    if (nr == __NR_exit_group)
         cap.exiting = True;
     if (nr == __NR_execve && cap.write_results)
         cap_write_results(0);    /* if it succeeds there is no other time; if not, the end writes again */
@@ -291,6 +291,8 @@ void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res
             follow(i, args, r);
             return;
         }
+    if (nr == __NR_clock_gettime || nr == __NR_gettimeofday || nr == __NR_time)
+        cap_clock_read();
     if (r >= 0)
         file_calls(nr, args, r);
     if (r > 0 && (nr == __NR_wait4))
