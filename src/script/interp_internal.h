@@ -14,6 +14,8 @@
 #define PROCESSES_MAX 1024u
 #define FILES_MAX 1024u
 #define NAME_BYTES 32u
+/* Where the heap begins: behind a one-page program at the usual place of a PIE without ASLR. */
+#define BRK_START 0x555555555000ull
 
 struct process { char name[NAME_BYTES]; struct proc *p; unsigned cpu; bool exited; };
 struct file { char name[NAME_BYTES]; struct mm_file *f; };

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define BRK_START 0x555555555000ull /* behind a one-page program at the usual place of a PIE without ASLR         */
 #define PAGEMAP_MAX_PAGES (1u << 20)
 
 /* ---- names ------------------------------------------------------------------------------------------------- */
@@ -378,7 +377,7 @@ static bool do_pagemap(struct interp *in, struct process *p, const struct words 
 
     if (!need_number(in, w, 2, &va) || !need_number(in, w, 3, &len))
         return false;
-    if (va + len < va || page_up(va + len) < va || (page_up(va + len) - page_down(va)) >> PAGE_LG2 > PAGEMAP_MAX_PAGES)
+    if (len > in->options.len_max_bytes || va + len < va || page_up(va + len) < va || (page_up(va + len) - page_down(va)) >> PAGE_LG2 > PAGEMAP_MAX_PAGES)
         return fail(in, "no such range, or more than 4G", NULL);
     for (u64 at = page_down(va); len && at < page_up(va + len); at += PAGE_BYTES) {
         text_0x(&in->t, mm_pagemap(p->p, at));

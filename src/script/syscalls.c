@@ -215,13 +215,21 @@ static bool take_args(struct interp *in, const struct call *c, const struct word
     return 2 + a->given == w->n || fail(in, "one word too many:", &w->w[2 + a->given]);
 }
 
+/* A limit the embedder set on what one line may ask for. */
+static bool is_too_long(const struct interp *in, const struct call *c, const struct args *a)
+{
+    return (c->fn == do_mmap && a->v[1] > in->options.len_max_bytes) ||
+           (c->fn == do_mremap && a->v[2] > in->options.len_max_bytes) ||
+           (c->fn == do_brk && a->v[0] > BRK_START && a->v[0] - BRK_START > in->options.len_max_bytes);
+}
+
 static bool run_call(struct interp *in, struct process *p, const struct call *c, const struct words *w)
 {
     struct args a;
 
     if (!take_args(in, c, w, &a))
         return false;
-    if (c->fn == do_mmap && a.v[1] > in->options.len_max_bytes)
+    if (is_too_long(in, c, &a))
         return fail(in, "too long a mapping", NULL);
     put_on_cpu(in, p);
     done_value(in, c->fn(in, p, &a));
