@@ -17,7 +17,7 @@
 #define BUFFER_BYTES 65536u
 #define FAILED 125
 
-struct writer { size_t len; bool broken; char buf[BUFFER_BYTES]; };
+struct writer { size_t len; bool broken; int error; char buf[BUFFER_BYTES]; };
 
 static void flush(struct writer *w)
 {
@@ -27,8 +27,10 @@ static void flush(struct writer *w)
         const ssize_t n = write(STDOUT_FILENO, w->buf + done, w->len - done);
         if (n > 0)
             done += (size_t)n;
-        else if (errno != EINTR)
+        else if (errno != EINTR) {
             w->broken = true;
+            w->error = errno;
+        }
     }
     w->len = 0;
 }
@@ -53,6 +55,7 @@ struct reader {
     size_t begin, end;  /* of what is in buf and not yet handed out                                            */
     bool skipping;      /* inside a line that was too long                                                     */
     bool broken;
+    int error;
     char buf[BUFFER_BYTES];
 };
 
@@ -69,6 +72,7 @@ static bool refill(struct reader *r, struct writer *w)
         n = read(r->fd, r->buf + r->end, BUFFER_BYTES - r->end);
     while (n < 0 && errno == EINTR);
     r->broken = n < 0;
+    r->error = n < 0 ? errno : 0;
     r->end += n > 0 ? (size_t)n : 0;
     return n > 0;
 }
@@ -130,7 +134,9 @@ static int run(struct interp *in, struct reader *r, struct writer *w, bool stric
     }
     flush(w);
     if (r->broken)
-        fprintf(stderr, "pagewalk script: reading failed: %s\n", strerror(errno));
+        fprintf(stderr, "pagewalk script: reading failed: %s\n", strerror(r->error));
+    if (w->broken)
+        fprintf(stderr, "pagewalk script: the answers cannot be written: %s\n", strerror(w->error));
     return r->broken || w->broken ? FAILED : errors;
 }
 

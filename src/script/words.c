@@ -28,7 +28,7 @@ bool words_cut(const char *line, size_t len_bytes, struct words *out)
 
 bool word_is(struct word w, const char *text)
 {
-    return strncmp(w.s, text, w.len) == 0 && text[w.len] == 0;
+    return strlen(text) == w.len && memcmp(w.s, text, w.len) == 0;
 }
 
 bool word_value(struct word w, const char *key, struct word *value)

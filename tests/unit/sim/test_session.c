@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ * test_session.c - the kernel on the machine, end to end, through a session: faults, fork, copy-on-write, shootdowns
+ * and who pays.  mm_check() runs after each step.  Would catch: a trap lost or delivered twice, a retry that does not
+ * happen, a missing flush (local or by IPI), costs charged to the wrong site or mapping, or counted twice. */
+#include "fixture.h"
+
+static void demand_paging(void **state)
+{
+    struct fixture f;
+    struct sim_site site = { .ip = 0x401000 };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, 4 * PAGE_BYTES, RW, ANON);
+
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, &site), 0);
+    assert_int_equal(proc_counters(p)->minor, 1);
+    assert_non_null(site.cost);
+    assert_int_equal(site.cost->minor, 1);
+    assert_int_equal(site.cost->walks_d, 2);  /* the one that faulted, and the retry                           */
+    assert_int_equal(site.cost->l1d_miss, 1); /* the retry's                                                   */
+    assert_true(site.cost->walk_reads > 0);
+    const struct sim_cost after = *site.cost;
+    assert_int_equal(touch(&f, 0, a + 8, MMU_STORE, &site), 0); /* a first-level hit costs nothing             */
+    assert_memory_equal(&after, site.cost, sizeof after);
+
+    assert_int_equal(touch(&f, 0, a + PAGE_BYTES, MMU_LOAD, &site), 0);  /* the zero page                      */
+    assert_int_equal(touch(&f, 0, a + PAGE_BYTES, MMU_STORE, &site), 0); /* and away from it                   */
+    assert_int_equal(proc_counters(p)->minor, 3);
+    assert_int_equal(site.cost->minor, 3);
+    assert_int_equal(touch(&f, 0, 0x10000, MMU_LOAD, &site), MM_SIGSEGV);
+    assert_int_equal(touch(&f, 0, 0x800000000000, MMU_LOAD, &site), MM_SIGSEGV);
+    assert_int_equal(proc_counters(p)->minor, 3);
+    fixture_end(&f);
+}
+
+static void a_site_without_cost_stays_empty(void **state)
+{
+    struct fixture f;
+    struct sim_site site = { .ip = 1 };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, PAGE_BYTES, RW, ANON);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, &site), 0);
+    assert_null(site.cost);
+    fixture_end(&f);
+}
+
+static void a_crossing_access_needs_both_pages(void **state)
+{
+    struct fixture f;
+    struct sim_outcome out;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, 2 * PAGE_BYTES, RW, ANON);
+    sim_access(f.s, 0, a + PAGE_BYTES - 4, 8, MMU_STORE, NULL, &out);
+    assert_int_equal(out.signo, 0);
+    assert_int_equal(proc_counters(p)->minor, 2);
+    sim_access(f.s, 0, a + 2 * PAGE_BYTES - 4, 8, MMU_STORE, NULL, &out);
+    assert_int_equal(out.signo, MM_SIGSEGV);
+    assert_int_equal(out.addr, a + 2 * PAGE_BYTES);
+    sim_access(f.s, 0, a, 2 * PAGE_BYTES, MMU_LOAD, NULL, &out); /* longer than a page                          */
+    assert_int_equal(out.signo, 0);
+    check(&f);
+    fixture_end(&f);
+}
+
+static void fork_and_copy_on_write(void **state)
+{
+    struct fixture f;
+    struct sim_site parent_site = { .ip = 1 }, child_site = { .ip = 2 };
+    struct proc *child;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, 2 * PAGE_BYTES, RW, ANON);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, NULL), 0);
+    assert_int_equal(proc_fork(p, 0, "c", 0, &child), 0);
+    check(&f);
+    /* The parent's writable translation must be gone from the TLB: its store faults. */
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, &parent_site), 0);
+    assert_int_equal(parent_site.cost->minor, 1);
+    assert_int_equal(parent_site.cost->cow, 1);
+    proc_run_on(f.k, 0, child);
+    check(&f);
+    assert_ptr_equal(proc_current(f.k, 0), child);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, &child_site), 0); /* the last owner: no copy                    */
+    assert_int_equal(child_site.cost->minor, 1);
+    assert_int_equal(child_site.cost->cow, 0);
+    assert_int_equal(proc_counters(child)->minor, 1);
+    proc_run_on(f.k, 0, p);
+    proc_exit(child);
+    check(&f);
+    proc_free(child);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, NULL), 0);
+    fixture_end(&f);
+}
+
+/* A second thread's CPU keeps no translation that its process lost. */
+static void shootdown(void **state)
+{
+    struct fixture f;
+    struct proc *thread;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, 2 * PAGE_BYTES, RW, ANON);
+    assert_int_equal(proc_fork(p, 0, "t", PROC_FORK_VM, &thread), 0);
+    proc_run_on(f.k, 1, thread);
+    for (unsigned cpu = 0; cpu < 2; cpu++) {
+        assert_int_equal(touch(&f, cpu, a, MMU_STORE, NULL), 0);
+        assert_int_equal(touch(&f, cpu, a + PAGE_BYTES, MMU_STORE, NULL), 0);
+    }
+    assert_int_equal(mm_mprotect(p, a, PAGE_BYTES, MM_PROT_READ), 0);
+    check(&f);
+    assert_int_equal(touch(&f, 1, a, MMU_STORE, NULL), MM_SIGSEGV);
+    assert_int_equal(touch(&f, 1, a, MMU_LOAD, NULL), 0);
+    assert_int_equal(mm_munmap(p, a, 2 * PAGE_BYTES), 0);
+    check(&f);
+    assert_int_equal(touch(&f, 1, a, MMU_LOAD, NULL), MM_SIGSEGV);
+    assert_int_equal(touch(&f, 1, a + PAGE_BYTES, MMU_LOAD, NULL), MM_SIGSEGV);
+    assert_true(proc_counters(p)->ipis + proc_counters(thread)->ipis >= 2);
+    fixture_end(&f);
+}
+
+static void kernel_access_stops_where_it_cannot(void **state)
+{
+    struct fixture f;
+    struct sim_site call = { .ip = 7 };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    const u64 a = map(&f, p, 2 * PAGE_BYTES, RW, ANON);
+    assert_int_equal(sim_kernel_access(f.s, 0, a + 100, PAGE_BYTES, true, &call), PAGE_BYTES);
+    assert_int_equal(call.cost->minor, 2);
+    assert_int_equal(sim_kernel_access(f.s, 0, a + PAGE_BYTES + 96, 2 * PAGE_BYTES, true, &call), PAGE_BYTES - 96);
+    assert_int_equal(sim_kernel_access(f.s, 0, 0, 1, false, &call), 0);
+    assert_int_equal(mmu_get(f.m, 0, MMU_CPL), 3);
+    assert_int_equal(mmu_get(f.m, 0, MMU_AC), 0);
+    /* A read-only page: the kernel may not write either (CR0.WP). */
+    assert_int_equal(mm_mprotect(p, a, PAGE_BYTES, MM_PROT_READ), 0);
+    assert_int_equal(sim_kernel_access(f.s, 0, a, 1, true, &call), 0);
+    assert_int_equal(sim_kernel_access(f.s, 0, a, 1, false, &call), 1);
+    check(&f);
+    fixture_end(&f);
+}
+
+static void populate_is_paid_by_the_call(void **state)
+{
+    struct fixture f;
+    struct sim_site call = { .ip = 9 };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    sim_call_site(f.s, &call);
+    map(&f, p, 8 * PAGE_BYTES, RW, ANON | MM_MAP_POPULATE);
+    sim_call_site(f.s, NULL);
+    assert_non_null(call.cost);
+    assert_int_equal(call.cost->minor, 8);
+    assert_int_equal(proc_counters(p)->minor, 8);
+    assert_int_equal(mapping_sum(&f).minor, 8);
+    map(&f, p, 8 * PAGE_BYTES, RW, ANON | MM_MAP_POPULATE);
+    assert_int_equal(call.cost->minor, 8);
+    fixture_end(&f);
+}
+
+struct found { const char *kind; u64 minor, rows; };
+
+static void see_kind(void *ctx, const struct sim_mapping *m)
+{
+    struct found *f = ctx;
+    if (strcmp(m->kind, f->kind) == 0) {
+        f->minor += m->cost.minor;
+        f->rows++;
+    }
+}
+
+static u64 minor_of(struct fixture *f, const char *kind, u64 rows)
+{
+    struct found found = { .kind = kind };
+    sim_each_mapping(f->s, see_kind, &found);
+    assert_int_equal(found.rows, rows);
+    return found.minor;
+}
+
+static void rows_follow_the_address_space(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    struct mm_file *file = mm_file_open(f.k, &(struct mm_file_info){ .path = "/lib/a", .size_bytes = 1u << 16, .ino = 5,
+                                                                     .cached = true, .writable = true, .folio_lg2 = 12 });
+    assert_non_null(file);
+    assert_int_equal(mm_set_brk_start(p, 0x600000), 0);
+    assert_int_equal(mm_setup_stack(p, 0x7ffffffde000, 0x7ffffffff000), 0);
+    assert_int_equal(mm_brk(p, 0x604000), 0x604000);
+    const u64 anon = map(&f, p, 4 * PAGE_BYTES, RW, ANON);
+    assert_int_equal(touch(&f, 0, 0x600000, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, 0x601000, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, 0x7fffffffe000, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, anon, MMU_STORE, NULL), 0);
+    assert_int_equal(minor_of(&f, "heap", 1), 2);
+    assert_int_equal(minor_of(&f, "stack", 1), 1);
+    assert_int_equal(minor_of(&f, "anon", 1), 1);
+    /* The same address becomes a file's: what it costs from now on is the file's. */
+    assert_int_equal(mm_mmap(p, anon, 4 * PAGE_BYTES, MM_PROT_READ, MM_MAP_PRIVATE | MM_MAP_FIXED, file, 0), anon);
+    assert_int_equal(touch(&f, 0, anon, MMU_LOAD, NULL), 0);
+    assert_int_equal(minor_of(&f, "file", 1), 1);
+    assert_int_equal(minor_of(&f, "anon", 1), 1);
+    /* Another opening of it with the same permissions is the same row; other permissions are another. */
+    struct mm_file *again = mm_file_open(f.k, &(struct mm_file_info){ .path = "/lib/a", .size_bytes = 1u << 16, .ino = 5,
+                                                                      .cached = true, .writable = true, .folio_lg2 = 12 });
+    assert_non_null(again);
+    const long b = mm_mmap(p, 0, 1u << 16, MM_PROT_READ, MM_MAP_PRIVATE, again, 0);
+    assert_int_equal(touch(&f, 0, (u64)b, MMU_LOAD, NULL), 0);
+    assert_int_equal(minor_of(&f, "file", 1), 2);
+    const long c = mm_mmap(p, 0, 1u << 16, MM_PROT_READ | MM_PROT_EXEC, MM_MAP_PRIVATE, again, 0);
+    assert_int_equal(touch(&f, 0, (u64)c, MMU_FETCH, NULL), 0);
+    assert_int_equal(minor_of(&f, "file", 2), 3);
+    check(&f);
+    fixture_end(&f);
+}
+
+static void tags_name_anonymous_rows(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    mm_tag(p, 0x1111);
+    const u64 a = map(&f, p, PAGE_BYTES, RW, ANON);
+    mm_tag(p, 0x2222);
+    const u64 b = map(&f, p, PAGE_BYTES, MM_PROT_READ, ANON);
+    mm_tag(p, 0x1111);
+    const u64 c = map(&f, p, PAGE_BYTES, RW, ANON);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, b, MMU_LOAD, NULL), 0);
+    assert_int_equal(touch(&f, 0, c, MMU_STORE, NULL), 0);
+    assert_int_equal(minor_of(&f, "anon", 2), 3);
+    fixture_end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(demand_paging),
+        cmocka_unit_test(a_site_without_cost_stays_empty),
+        cmocka_unit_test(a_crossing_access_needs_both_pages),
+        cmocka_unit_test(fork_and_copy_on_write),
+        cmocka_unit_test(shootdown),
+        cmocka_unit_test(kernel_access_stops_where_it_cannot),
+        cmocka_unit_test(populate_is_paid_by_the_call),
+        cmocka_unit_test(rows_follow_the_address_space),
+        cmocka_unit_test(tags_name_anonymous_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
