@@ -64,6 +64,12 @@ static enum mm_thp thp(const HChar *name)
     return VG_STREQ(name, "always") ? MM_THP_ALWAYS : VG_STREQ(name, "madvise") ? MM_THP_MADVISE : MM_THP_NEVER;
 }
 
+static void cannot_begin(const HChar *why)
+{
+    VG_(printf)("pagewalk: %s\n", why);
+    VG_(exit)(125);
+}
+
 static void begin_session(void)
 {
     struct sim_config cfg = { 0 };
@@ -71,7 +77,7 @@ static void begin_session(void)
     void *block;
     cap.profile = mmu_profile_find(cap.opt.profile);
     if (!cap.profile)
-        VG_(tool_panic)("no such CPU profile");
+        cannot_begin("no such CPU profile; `pagewalk cpus` lists them");
     cfg.machine.cpus = (unsigned)cap.opt.cpus;
     cfg.machine.ram_bytes = (cap.opt.ram_bytes ? cap.opt.ram_bytes : physical_memory()) & ~(PAGE_BYTES - 1);
     cfg.machine.vendor = cap.profile->vendor;
@@ -84,12 +90,12 @@ static void begin_session(void)
     bytes = sim_bytes(&cfg);
     block = sparse(bytes);
     if (!cfg.machine.ram || !block || !(cap.sim = sim_create(block, bytes, &cfg)))
-        VG_(tool_panic)("no room for the simulated memory; try --ram with a smaller size");
+        cannot_begin("no room for the simulated memory; try --ram with a smaller size");
     cap.mmu = sim_mmu(cap.sim);
     cap.kernel = sim_kernel(cap.sim);
     cap.proc = proc_new(cap.kernel, VG_(basename)(VG_(args_the_exename)));
     if (cap.opt.check && !sim_check_begin(cap.sim))
-        VG_(tool_panic)("no room for the twin");
+        cannot_begin("no room for the twin of --check; try --ram with a smaller size");
     sim_call_site(cap.sim, &cap.syscall_site);
 }
 
