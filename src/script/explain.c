@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 #define ENTRY_P (1ull << 0)
 #define ENTRY_PS (1ull << 7)
 #define ENTRY_ADDRESS 0x000ffffffffff000ull
@@ -19,10 +21,13 @@
 struct chain { struct mmu_psc_view from; struct mmu_step step[LEVELS]; unsigned steps; };
 struct before {
     u64 va, pcid;
+    enum mmu_kind kind;
     const struct mmu *m;
+    const struct mmu_profile *profile;
     struct mmu_walk cold;              /* from CR3                                                             */
     struct chain warm[LEVELS];         /* by level of the cached entry; steps 0: none                          */
-    struct mmu_tlb_view tlb[16];       /* cached translations of va                                            */
+    struct mmu_tlb_view tlb[16];       /* cached translations of va in the arrays that this kind looks into    */
+    u8 tlb_level[16];
     unsigned tlbs;
 };
 
@@ -56,17 +61,33 @@ static void see_psc(void *ctx, const struct mmu_psc_view *v)
     follow(b->m, b->va, &b->warm[v->level]);
 }
 
-static void see_tlb(void *ctx, const struct mmu_tlb_view *v)
+static const struct mmu_tlb_desc *array_of(const struct mmu_profile *p, const char *name)
 {
-    struct before *b = ctx;
-
-    if ((v->pcid == b->pcid || v->global) && !((v->va ^ b->va) >> v->page_lg2) && b->tlbs < COUNT_OF(b->tlb))
-        b->tlb[b->tlbs++] = *v;
+    for (unsigned i = 0; i < p->tlbs; i++)
+        if (strcmp(p->tlb[i].name, name) == 0)
+            return &p->tlb[i];
+    return NULL;
 }
 
-static void look(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct before *b)
+static void see_tlb(void *ctx, const struct mmu_tlb_view *v)
 {
-    *b = (struct before){ .va = va, .m = m };
+    static const u8 port_of[] = { [MMU_LOAD] = MMU_PORT_LOAD, [MMU_STORE] = MMU_PORT_STORE, [MMU_FETCH] = MMU_PORT_I };
+    struct before *b = ctx;
+    const struct mmu_tlb_desc *array = array_of(b->profile, v->array);
+
+    if ((v->pcid != b->pcid && !v->global) || (v->va ^ b->va) >> v->page_lg2 || b->tlbs == COUNT_OF(b->tlb))
+        return;
+    if (!array || !(array->ports & port_of[b->kind]))
+        return;
+    b->tlb_level[b->tlbs] = array->level;
+    b->tlb[b->tlbs++] = *v;
+}
+
+static void look(const struct interp *in, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct before *b)
+{
+    const struct mmu *m = in->mmu;
+
+    *b = (struct before){ .va = va, .kind = kind, .m = m, .profile = in->profile };
     if (mmu_get(m, cpu, MMU_CR4) & CR4_PCIDE)
         b->pcid = mmu_get(m, cpu, MMU_CR3) & PCID_MASK;
     mmu_walk(m, cpu, va, kind, flags, &b->cold);
@@ -134,49 +155,14 @@ static void tell_steps(struct interp *in, const struct mmu_step *step, unsigned 
     }
 }
 
-static void tell_walk(struct interp *in, unsigned cpu, const struct before *b, const struct mmu_result *r)
-{
-    struct text *t = &in->t;
-    const struct chain *warm = r->psc_level && r->psc_level < LEVELS ? &b->warm[r->psc_level] : NULL;
-
-    explain_begin(in);
-    if (warm && warm->steps) {
-        text_str(t, "TLB miss; the structure cache holds the ");
-        text_str(t, entry_name(warm->from.level));
-        text_str(t, ": walk from the table at ");
-        text_0x(t, warm->from.table_pa);
-        line_end(in);
-        tell_steps(in, warm->step, warm->steps);
-    } else {
-        text_str(t, "TLB miss; walk from CR3 ");
-        text_0x(t, mmu_get(in->mmu, cpu, MMU_CR3));
-        line_end(in);
-        tell_steps(in, b->cold.step, b->cold.steps);
-    }
-    if (r->wrote_ad) {
-        explain_begin(in);
-        text_str(t, "the walk sets A or D in ");
-        text_dec(t, r->wrote_ad);
-        text_str(t, r->wrote_ad == 1 ? " entry" : " entries");
-        line_end(in);
-    }
-}
-
-static bool is_level(const struct interp *in, const char *array, unsigned level)
-{
-    for (unsigned i = 0; i < in->profile->tlbs; i++)
-        if (in->profile->tlb[i].name == array)
-            return in->profile->tlb[i].level == level;
-    return false;
-}
-
-static void tell_hit(struct interp *in, const struct before *b, const struct mmu_result *r)
+/* The entries of one level that hold the page. */
+static void tell_entries(struct interp *in, const struct before *b, unsigned level)
 {
     struct text *t = &in->t;
 
     for (unsigned i = 0; i < b->tlbs; i++) {
         const struct mmu_tlb_view *v = &b->tlb[i];
-        if (!is_level(in, v->array, r->by == MMU_BY_L1 ? 1 : 2))
+        if (b->tlb_level[i] != level)
             continue;
         explain_begin(in);
         text_str(t, v->array);
@@ -195,6 +181,45 @@ static void tell_hit(struct interp *in, const struct before *b, const struct mmu
         text_char(t, v->nx ? '-' : 'x');
         text_str(t, v->dirty ? ", dirty" : ", clean");
         text_str(t, v->global ? ", global" : "");
+        line_end(in);
+    }
+}
+
+/* Why the tables are read: nothing cached, or a cached translation that does not settle the access. */
+static const char *why_walk(const struct before *b)
+{
+    if (!b->tlbs)
+        return "TLB miss; ";
+    return b->kind == MMU_STORE && b->tlb[0].writable && !b->tlb[0].dirty ? "the cached D=0 does not do for a store; "
+                                                                          : "the cached rights do not do; ";
+}
+
+static void tell_walk(struct interp *in, unsigned cpu, const struct before *b, const struct mmu_result *r)
+{
+    struct text *t = &in->t;
+    const struct chain *warm = r->psc_level && r->psc_level < LEVELS ? &b->warm[r->psc_level] : NULL;
+
+    explain_begin(in);
+    if (warm && warm->steps) {
+        text_str(t, why_walk(b));
+        text_str(t, "the structure cache holds the ");
+        text_str(t, entry_name(warm->from.level));
+        text_str(t, ": walk from the table at ");
+        text_0x(t, warm->from.table_pa);
+        line_end(in);
+        tell_steps(in, warm->step, warm->steps);
+    } else {
+        text_str(t, why_walk(b));
+        text_str(t, "walk from CR3 ");
+        text_0x(t, mmu_get(in->mmu, cpu, MMU_CR3));
+        line_end(in);
+        tell_steps(in, b->cold.step, b->cold.steps);
+    }
+    if (r->wrote_ad) {
+        explain_begin(in);
+        text_str(t, "the walk sets A or D in ");
+        text_dec(t, r->wrote_ad);
+        text_str(t, r->wrote_ad == 1 ? " entry" : " entries");
         line_end(in);
     }
 }
@@ -228,13 +253,12 @@ static enum mmu_status explained_piece(struct interp *in, unsigned cpu, u64 va, 
 {
     struct before b;
 
-    look(in->mmu, cpu, va, kind, flags, &b);
+    look(in, cpu, va, kind, flags, &b);
     tell_access(in, cpu, va, kind, flags);
     mmu_translate(in->mmu, cpu, va, kind, flags, r);
     if (r->status == MMU_OK || r->status == MMU_FAULT_PF) {
-        if (r->by != MMU_BY_WALK)
-            tell_hit(in, &b, r);
-        if (r->by == MMU_BY_WALK || r->reads)
+        tell_entries(in, &b, b.tlbs ? b.tlb_level[0] : 1);
+        if (r->by == MMU_BY_WALK)
             tell_walk(in, cpu, &b, r);
     }
     tell_rule(in, &b, r);

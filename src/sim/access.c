@@ -8,7 +8,7 @@
  * Who pays: a translation not answered by the first level is charged to the access's site and to the mapping of its
  * address; a fault to the site of the access that trapped, or of the system call that asked for it, as the kernel
  * reports it (kernel_on_fault), never from the trap's result, so that none counts twice.  Sums over sites and over
- * mappings equal the machine's counters: misses count where a translation was found, walks also where it was not. */
+ * mappings equal the machine's counters: misses that found a translation, walks whether they found one or not. */
 #include "sim_internal.h"
 
 #include "base/check.h"
@@ -23,28 +23,40 @@ static struct sim_cost *cost_of(struct sim *s, struct sim_site *site)
     return site->cost ? site->cost : &s->overflow;
 }
 
-static void add_translation(struct sim_cost *c, const struct mmu_result *r)
+static void add_translation(struct sim_cost *c, const struct mmu_result *r, bool miss)
 {
-    const bool fetch = r->kind == MMU_FETCH, walk = r->by == MMU_BY_WALK;
+    const bool fetch = r->kind == MMU_FETCH;
 
-    if (r->status == MMU_OK)
-        *(fetch ? &c->l1i_miss : &c->l1d_miss) += 1;
-    if (walk) {
+    *(fetch ? &c->l1i_miss : &c->l1d_miss) += miss;
+    if (r->by == MMU_BY_WALK) {
         *(fetch ? &c->walks_i : &c->walks_d) += 1;
         c->walk_reads += r->reads;
         c->walk_cycles += r->cycles;
     }
 }
 
+/* Was the last translation of this side a first-level miss in the machine's own count?  A walk need not be one: it
+ * may have faulted, or set D for an entry that was there (SDM3 4.8). */
+static bool counted_as_miss(struct sim *s, unsigned cpu, enum mmu_side side)
+{
+    const u64 *miss = mmu_stats(s->mmu, cpu)->l1_miss[side], before = s->misses_seen[cpu][side];
+
+    s->misses_seen[cpu][side] = miss[MMU_4K] + miss[MMU_2M] + miss[MMU_1G];
+    return s->misses_seen[cpu][side] != before;
+}
+
 static __attribute__((noinline)) void charge(struct sim *s, unsigned cpu, const struct mmu_result *r,
                                              struct sim_site *site)
 {
+    bool miss;
+
     if (r->status == MMU_FAULT_GP || r->status == MMU_FAULT_SS)
         return; /* refused before any translation (SDM3 3.3.7.1)                                               */
+    miss = counted_as_miss(s, cpu, r->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D);
     if (site)
-        add_translation(cost_of(s, site), r);
+        add_translation(cost_of(s, site), r, miss);
     if (s->kernel)
-        add_translation(&sim_row_at(s, proc_current(s->kernel, cpu), r->va)->cost, r);
+        add_translation(&sim_row_at(s, proc_current(s->kernel, cpu), r->va)->cost, r, miss);
 }
 
 static void add_fault(struct sim_cost *c, const struct mm_trap_result *r)
@@ -88,8 +100,7 @@ static __attribute__((noinline)) bool deliver(struct sim *s, unsigned cpu, const
     return false;
 }
 
-/* One page's part.  True: made; false: trapped, and *r says how.  A store that found D=0 in a first-level entry
- * walked (SDM3 4.8) but did not miss: by is MMU_BY_L1 and nothing is charged. */
+/* One page's part.  True: made; false: trapped, and *r says how. */
 static inline bool translate(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site,
                              struct mmu_result *r)
 {

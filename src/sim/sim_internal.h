@@ -12,6 +12,7 @@
 
 #define SIM_ROWS 4096u        /* mappings told apart; the rest share the last row                              */
 #define SIM_ROW_SLOTS 8192u   /* hash slots: a power of two, at least twice SIM_ROWS                           */
+#define SIM_CPUS_MAX 64u      /* as mmu_config allows                                                          */
 #define SIM_SITE_COSTS (1u << 20)
 
 /* The answer of the last row lookup.  A lookup with the same values and the same text gives the same row. */
@@ -30,6 +31,7 @@ struct sim {
     struct sim_site *call_site;
     struct hw hw;
     u64 now_ns;
+    u64 misses_seen[SIM_CPUS_MAX][MMU_SIDES]; /* the machine's first-level misses when last looked at          */
     const struct mmu_profile *profile;
     unsigned cpus;
 
