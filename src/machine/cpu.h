@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * cpu.h - the state of the machine and of one CPU.  Everything in src/machine works on these; the public header
+ * shows them to nobody.  Laid out by create.c in the embedder's block. */
+#ifndef PAGEWALK_MACHINE_CPU_H
+#define PAGEWALK_MACHINE_CPU_H
+
+#include "machine/mode.h"
+#include "machine/policy.h"
+#include "machine/psc.h"
+#include "machine/rights.h"
+#include "machine/timing.h"
+#include "machine/tlb.h"
+#include "pagewalk/mmu.h"
+
+struct cpu {
+    struct mode mode;                 /* from the registers, by regs.c                                           */
+    const struct rights *now;         /* &rights[cpl == 3][ac]                                                   */
+    struct mmu_fast *fast;            /* NULL: none bound                                                        */
+    u64 fast_large[3];                /* bit i: slot i may stem from an entry larger than 4 KiB                   */
+    bool fast_used;                   /* some slot may be full                                                   */
+    struct port port[3];              /* by enum mmu_kind                                                        */
+    struct mmu_stats stats;
+    struct near_lines near;
+    struct tlb *tlb;
+    struct psc *psc;                  /* from the lowest level up                                                */
+    u8 tlbs, pscs;
+    struct rights rights[2][2];
+    struct registers reg;
+    u64 pdpte[4];                     /* PAE paging: loaded by MOV CR (4.4.1)                                     */
+};
+
+struct mmu {
+    u8 *ram;
+    u64 ram_bytes;
+    struct mmu_observer observer;     /* both calls NULL: nobody                                                 */
+    struct policy policy;
+    struct mmu_timing timing;
+    struct part part;
+    unsigned cpus;
+    const struct mmu_profile *profile;
+    struct cpu *cpu;
+};
+
+#endif

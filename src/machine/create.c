@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * create.c - a machine in the embedder's block, and small public calls about the whole.  Called by the embedder.
+ * Everything is carved here; nothing is allocated later. */
+#include "machine/cpu.h"
+#include "machine/fast.h"
+#include "machine/phys.h"
+#include "machine/regs.h"
+
+#include <string.h>
+
+#include "arch/x86_pte.h"
+
+#define MAX_CPUS 64u
+
+static unsigned maxphyaddr(const struct mmu_config *cfg)
+{
+    return cfg->maxphyaddr ? cfg->maxphyaddr : cfg->profile->maxphyaddr;
+}
+
+static bool profile_possible(const struct mmu_profile *p)
+{
+    for (u32 i = 0; i < p->tlbs; i++) {
+        const struct mmu_tlb_desc *d = &p->tlb[i];
+        if (!assoc_possible(d->ways, d->sets, (enum mmu_repl)d->repl) || d->level < 1 || d->level > 2)
+            return false;
+    }
+    for (u32 i = 0; i < p->pscs; i++)
+        if (!psc_possible(&p->psc[i]))
+            return false;
+    return true;
+}
+
+static bool possible(const struct mmu_config *cfg)
+{
+    u32 needed = MMU_LM | MMU_PAE; /* the machine starts in long mode */
+    if (!cfg->profile || !cfg->cpus || cfg->cpus > MAX_CPUS || cfg->vendor > MMU_AMD)
+        return false;
+    if (maxphyaddr(cfg) < 32 || maxphyaddr(cfg) > 52 || (cfg->features & needed) != needed)
+        return false;
+    if (cfg->ram_bytes % PAGE_BYTES || cfg->ram_bytes > (u64)1 << maxphyaddr(cfg))
+        return false;
+    return profile_possible(cfg->profile);
+}
+
+static void start_registers(struct mmu *m, struct cpu *c)
+{
+    c->reg = (struct registers){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP, .cr4 = X86_CR4_PAE,
+                                 .efer = X86_EFER_LME | X86_EFER_LMA | (part_has(&m->part, MMU_NX) ? X86_EFER_NXE : 0) };
+    regs_changed(m, c);
+}
+
+static bool carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const struct mmu_config *cfg, unsigned index)
+{
+    u32 near = near_sets(&cfg->profile->timing);
+    u64 (*line)[4] = carve(c, near * sizeof *line);
+    if (c->base) {
+        memset(cpu, 0, sizeof *cpu);
+        memset(line, 0, near * sizeof *line);
+        cpu->near = (struct near_lines){ line, near - 1 };
+    }
+    if (!tlb_create(cpu, c, cfg->profile, cfg->seed + index))
+        return false;
+    psc_create(cpu, c, cfg->profile);
+    if (c->base)
+        start_registers(m, cpu);
+    return true;
+}
+
+/* Lays everything out; with no base it only counts. */
+static struct mmu *carve_machine(struct carve *c, const struct mmu_config *cfg)
+{
+    struct mmu *m = carve(c, sizeof *m);
+    struct cpu *cpu = carve(c, cfg->cpus * sizeof *cpu);
+    if (c->base)
+        *m = (struct mmu){
+            .ram = cfg->ram, .ram_bytes = cfg->ram_bytes, .cpus = cfg->cpus, .cpu = cpu, .profile = cfg->profile,
+            .part = { cfg->features, (u8)maxphyaddr(cfg), (u8)cfg->vendor }, .timing = cfg->profile->timing,
+            .policy = policy_default(cfg->vendor),
+        };
+    for (unsigned i = 0; i < cfg->cpus; i++)
+        if (!carve_cpu(m, c, c->base ? &cpu[i] : NULL, cfg, i))
+            return NULL;
+    return m;
+}
+
+size_t mmu_bytes(const struct mmu_config *cfg)
+{
+    struct carve count = { NULL, 0 };
+    if (!possible(cfg))
+        return 0;
+    carve_machine(&count, cfg);
+    return count.used_bytes;
+}
+
+struct mmu *mmu_create(void *block, size_t block_bytes, const struct mmu_config *cfg)
+{
+    size_t needed = mmu_bytes(cfg);
+    struct carve c = { block, 0 };
+    if (!needed || block_bytes < needed || !block || (!cfg->ram && cfg->ram_bytes))
+        return NULL;
+    return carve_machine(&c, cfg);
+}
+
+bool mmu_in_ram(const struct mmu *m, u64 pa, u64 len_bytes)
+{
+    return len_bytes <= m->ram_bytes && pa <= m->ram_bytes - len_bytes;
+}
+
+u64 mmu_peek(const struct mmu *m, u64 pa)
+{
+    CHECK(pa % 8 == 0 && mmu_in_ram(m, pa, 8));
+    return phys_read(m, pa);
+}
+
+void mmu_poke(struct mmu *m, u64 pa, u64 value)
+{
+    CHECK(pa % 8 == 0 && mmu_in_ram(m, pa, 8));
+    phys_write(m, pa, value);
+}
+
+const struct mmu_stats *mmu_stats(const struct mmu *m, unsigned cpu)
+{
+    CHECK(cpu < m->cpus);
+    return &m->cpu[cpu].stats;
+}
+
+void mmu_observe(struct mmu *m, const struct mmu_observer *o)
+{
+    m->observer = o ? *o : (struct mmu_observer){ NULL, NULL, NULL };
+}

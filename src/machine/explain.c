@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * explain.c - mmu_walk(): what an access would meet with cold caches, entry by entry, with the rule that decided.
+ * Changes nothing.  For explanations, listings and tests. */
+#include "machine/walk.h"
+
+/* The rule behind a reserved bit: the first that applies, in the order of 4.5. */
+static const char *reserved_rule(const struct cpu *c, const struct part *part, u64 e, u32 level)
+{
+    u64 bad = e & c->mode.mbz[level][(e & c->mode.leaf[level]) != 0];
+    if (bad & X86_PTE_XD && c->mode.paging != PAGING_32)
+        return "XD=1 with EFER.NXE=0 is reserved (SDM3 4.5)";
+    if (bad & X86_PTE_ADDR & ~(u64)0 << part->maxphyaddr)
+        return "address bits at and above MAXPHYADDR are reserved (SDM3 4.5)";
+    if (bad & X86_PTE_PS)
+        return level == 2 ? "PDPTE.PS=1 without 1-GiB pages is reserved (SDM3 4.5)"
+                          : "bit 7 is reserved at this level (SDM3 4.5)";
+    if (bad & X86_PTE_G)
+        return "AMD: bit 8 must be zero at this level (APM2 5.3)";
+    return "address bits below the page's size are reserved (SDM3 4.5)";
+}
+
+static const char *verdict_rule(const struct mmu *m, const struct cpu *c, const struct mmu_step *s)
+{
+    switch (s->verdict) {
+    case MMU_STEP_NOT_PRESENT: return "P=0 in this entry (SDM3 4.7)";
+    case MMU_STEP_RESERVED: return reserved_rule(c, &m->part, s->entry, s->level);
+    default: return NULL;
+    }
+}
+
+static void tell_steps(const struct cpu *c, const struct walk *w, struct mmu_walk *out)
+{
+    for (u32 level = w->no_read ? 2 : c->mode.levels - 1u;; level--) {
+        bool last = level == w->last;
+        out->step[out->steps++] = (struct mmu_step){
+            .entry_pa = w->pa[level], .entry = w->entry[level], .level = (u8)level,
+            .leaf = last && w->verdict == MMU_STEP_LEAF, .verdict = last ? w->verdict : MMU_STEP_NEXT,
+        };
+        if (last)
+            return;
+    }
+}
+
+static u8 marks(const struct cpu *c, const struct walk *w, bool store)
+{
+    u8 n = 0;
+    for (u32 level = w->top;; level--) {
+        n += walk_marked(&c->mode, w, level, store) != w->entry[level];
+        if (level == w->last)
+            return n;
+    }
+}
+
+/* A leaf was reached: rights, then the result. */
+static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind kind, bool implicit,
+                       struct mmu_walk *out)
+{
+    u64 va = out->r.va, data = walk_data(c, va, w);
+    u32 rights = (u32)(data & DATA_RIGHTS), key = data_key(data);
+    out->user = (rights & R_US) != 0;
+    out->writable = (rights & R_RW) != 0;
+    out->nx = (rights & R_XD) != 0;
+    out->global = (data & DATA_G) != 0;
+    out->pkey = (u8)key;
+    const char *refused = rights_rule(&c->reg, c->mode.paging, kind, implicit, rights, key);
+    if (refused) {
+        out->rule = refused;
+        out->r.status = MMU_FAULT_PF;
+        out->r.error = PF_P | c->now->error[kind][implicit] |
+                       (rights_key_denies(c->now, kind, implicit, rights, key) ? PF_PK : 0);
+        return;
+    }
+    out->rule = "the access is allowed (SDM3 4.6)";
+    out->r.status = MMU_OK;
+    out->r.pa = (data & DATA_PA) | (va & PAGE_MASK_LOW);
+    out->r.page_lg2 = unit_lg2[data_size(data)];
+    out->r.wrote_ad = marks(c, w, kind == MMU_STORE);
+}
+
+static bool settled_without_walk(const struct cpu *c, unsigned flags, struct mmu_walk *out)
+{
+    if (c->mode.paging != PAGING_LONG)
+        out->r.va &= 0xffffffff;
+    if (!canonical(&c->mode, out->r.va)) {
+        out->r.status = flags & MMU_SS ? MMU_FAULT_SS : MMU_FAULT_GP;
+        out->rule = "the address is not canonical (SDM1 3.3.7.1)";
+        return true;
+    }
+    if (c->mode.paging != PAGING_OFF)
+        return false;
+    out->r.pa = out->r.va;
+    out->r.page_lg2 = PAGE_LG2;
+    out->rule = "paging is off (SDM3 4.1.1)";
+    return true;
+}
+
+void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *out)
+{
+    CHECK(cpu < m->cpus);
+    const struct cpu *c = &m->cpu[cpu];
+    bool implicit = flags & MMU_IMPLICIT;
+    struct walk w;
+    *out = (struct mmu_walk){ .r = { .va = va, .kind = (u8)kind, .by = MMU_BY_WALK, .pieces = 1 } };
+    if (settled_without_walk(c, flags, out))
+        return;
+    walk_any(m, c, out->r.va, &w);
+    tell_steps(c, &w, out);
+    u32 reads = w.no_read ? 0 : w.top - w.last + 1u;
+    if (w.verdict == MMU_STEP_LEAF) {
+        judge_leaf(c, &w, kind, implicit, out);
+    } else {
+        out->rule = verdict_rule(m, c, &out->step[out->steps - 1]);
+        out->r.status = MMU_FAULT_PF;
+        out->r.error = c->now->error[kind][implicit] | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
+    }
+    out->r.reads = (u8)reads;
+    out->r.cycles = m->timing.walk_base_cycles + reads * m->timing.read_far_cycles;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * fast.h - the slots that let a front end skip calls (contract: mmu.h).  Called by translate.c (set), tlb.c (drop)
+ * and regs.c, invalidate.c (clear).
+ *
+ * What must hold for a full slot of kind K and page P:
+ *   some first-level array of port K holds a translation of P, and it is the way touched last in its set;
+ *   the registers of this moment allow K on it; if K is a store, its D is 1;
+ *   no other look-up of K would find P elsewhere (fills happen only after a miss or an update of this entry).
+ * Then an access would change nothing but the count of look-ups.  So these drop slots:
+ *   another way of the set becomes the last one touched   -> the slots of the entry that was  (fast_drop)
+ *   the entry is removed, replaced or updated             -> its slots                        (fast_drop)
+ *   a register is written, all or a PCID is forgotten     -> every slot                       (fast_clear)
+ * Dropping a slot that could have stayed is always correct. */
+#ifndef PAGEWALK_MACHINE_FAST_H
+#define PAGEWALK_MACHINE_FAST_H
+
+#include "machine/cpu.h"
+
+/* A slot's empty value must not match addresses that look into this very slot: MMU_SLOT_EMPTY is page number 0 mod
+ * MMU_SLOTS, so slot 0 has the page after it. */
+static inline u64 fast_empty(u32 slot)
+{
+    return slot ? MMU_SLOT_EMPTY : MMU_SLOT_EMPTY + PAGE_BYTES;
+}
+
+void fast_clear(struct cpu *c);
+void fast_drop_large(struct cpu *c, u32 kinds, u64 tag);
+
+/* Drops the slots that an entry of a first-level array of these kinds may have given. */
+static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
+{
+    if (!c->fast || !kinds || !tag)
+        return;
+    if (tag_unit(tag) != MMU_4K) {
+        fast_drop_large(c, kinds, tag);
+        return;
+    }
+    u64 number = tag_number(tag);
+    u32 i = (u32)number % MMU_SLOTS;
+    for (u32 k = 0; k < 3; k++) {
+        u64 *slot = &c->fast->slot[k][i];
+        if (kinds >> k & 1 && ((*slot >> PAGE_LG2 ^ number) & TAG_NUMBER) == 0)
+            *slot = fast_empty(i);
+    }
+}
+
+static inline void fast_put(struct cpu *c, enum mmu_kind kind, u64 va, bool large)
+{
+    u32 i = (u32)(va >> PAGE_LG2) % MMU_SLOTS;
+    c->fast->slot[kind][i] = page_down(va);
+    c->fast_large[kind] |= (u64)large << i;
+}
+
+/* After an explicit access of this kind was allowed by the entry just touched: its slot, and that of the other kind
+ * of data access where the same array serves it and it would be allowed as well. */
+static inline void fast_set(struct cpu *c, const struct tlb *t, enum mmu_kind kind, u64 va, u64 data, u32 unit)
+{
+    if (!c->fast)
+        return;
+    c->fast_used = true;
+    bool large = unit != MMU_4K;
+    fast_put(c, kind, va, large);
+    if (kind == MMU_STORE && t->kinds & 1 << MMU_LOAD)
+        fast_put(c, MMU_LOAD, va, large); /* whatever allows a store allows a load */
+    if (kind == MMU_LOAD && t->kinds & 1 << MMU_STORE && data & DATA_D && !(c->now->deny[MMU_STORE][0] >> (data & DATA_RIGHTS) & 1) &&
+        !rights_key_denies(c->now, MMU_STORE, false, data & DATA_RIGHTS, data_key(data)))
+        fast_put(c, MMU_STORE, va, large);
+}
+
+#endif

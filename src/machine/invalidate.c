@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * invalidate.c - see invalidate.h. */
+#include "machine/invalidate.h"
+
+#include "arch/x86_pte.h"
+#include "machine/fast.h"
+
+static void seen(struct mmu *m, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global)
+{
+    if (m->observer.invalidated)
+        m->observer.invalidated(m->observer.ctx, cpu, scope, pcid, va, with_global);
+}
+
+void forget_page(struct cpu *c, u64 va)
+{
+    tlb_remove_page(c, va, c->mode.pcid_tag, true);
+    psc_remove_path(c, va, c->mode.pcid_tag);
+}
+
+void forget_page_seen(struct mmu *m, unsigned cpu, u64 va)
+{
+    struct cpu *c = &m->cpu[cpu];
+    forget_page(c, va);
+    seen(m, cpu, MMU_INV_PAGE, c->mode.pcid, va, true);
+}
+
+void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global)
+{
+    struct cpu *c = &m->cpu[cpu];
+    tlb_remove_matching(c, TAG_SPACE, tag_space(pcid));
+    if (with_global)
+        tlb_remove_matching(c, TAG_GLOBAL, TAG_GLOBAL);
+    psc_remove_space(c, tag_space(pcid));
+    seen(m, cpu, MMU_INV_PCID, pcid, 0, with_global);
+}
+
+void forget_all(struct mmu *m, unsigned cpu)
+{
+    struct cpu *c = &m->cpu[cpu];
+    tlb_clear(c);
+    psc_clear(c);
+    c->stats.flushes_full++;
+    seen(m, cpu, MMU_INV_ALL, 0, 0, true);
+}
+
+void forget_all_nonglobal(struct mmu *m, unsigned cpu)
+{
+    struct cpu *c = &m->cpu[cpu];
+    tlb_remove_matching(c, TAG_GLOBAL, 0);
+    psc_clear(c);
+    seen(m, cpu, MMU_INV_ALL_NONGLOBAL, 0, 0, false);
+}
+
+/* 4.10.4.1: the page for the current PCID and global pages; all structure-cache entries of the PCID.  A
+ * non-canonical address does nothing. */
+void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va)
+{
+    CHECK(cpu < m->cpus);
+    struct cpu *c = &m->cpu[cpu];
+    c->stats.invlpg++;
+    if (c->mode.paging != PAGING_LONG)
+        va &= 0xffffffff;
+    if (!canonical(&c->mode, va))
+        return;
+    tlb_remove_page(c, va, c->mode.pcid_tag, true);
+    psc_remove_space(c, c->mode.pcid_tag);
+    seen(m, cpu, MMU_INV_PAGE, c->mode.pcid, va, true);
+}
+
+enum { INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_ALL_GLOBAL, INVPCID_ALL_NONGLOBAL, INVPCID_TYPES };
+
+static bool invpcid_possible(const struct mmu *m, const struct cpu *c, u64 type, u64 pcid, u64 va)
+{
+    if (!part_has(&m->part, MMU_INVPCID)) /* #UD on hardware; the interface has one way to refuse */
+        return false;
+    if (type >= INVPCID_TYPES || pcid > 0xfff)
+        return false;
+    if (type <= INVPCID_SINGLE && pcid && !(c->reg.cr4 & X86_CR4_PCIDE))
+        return false;
+    return type != INVPCID_ADDRESS || c->mode.paging != PAGING_LONG || canonical(&c->mode, va);
+}
+
+bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va)
+{
+    CHECK(cpu < m->cpus);
+    struct cpu *c = &m->cpu[cpu];
+    if (!invpcid_possible(m, c, type, pcid, va))
+        return false;
+    c->stats.invpcid++;
+    switch (type) {
+    case INVPCID_ADDRESS:
+        tlb_remove_page(c, va, tag_space(pcid), false);
+        psc_remove_space(c, tag_space(pcid));
+        seen(m, cpu, MMU_INV_PAGE, pcid, va, false);
+        break;
+    case INVPCID_SINGLE: forget_pcid(m, cpu, pcid, false); break;
+    case INVPCID_ALL_GLOBAL: forget_all(m, cpu); break;
+    default: forget_all_nonglobal(m, cpu); break;
+    }
+    return true;
+}

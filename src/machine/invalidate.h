@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * invalidate.h - forgetting translations.  Called by translate.c for #PF and by regs.c for the side effects of
+ * register writes; mmu_invlpg() and mmu_invpcid() are the instructions.  SDM3 4.10.4.  What a call names is gone
+ * afterwards from TLBs, structure caches and fast slots of this CPU; what it does not name stays, though the
+ * architecture would let it go too (4.10.4.1). */
+#ifndef PAGEWALK_MACHINE_INVALIDATE_H
+#define PAGEWALK_MACHINE_INVALIDATE_H
+
+#include "machine/cpu.h"
+
+/* What #PF forgets: the page's entries for the current PCID, global ones, and the path in structure caches. */
+void forget_page(struct cpu *c, u64 va);
+/* The same on a path that raises no #PF: observers are told. */
+void forget_page_seen(struct mmu *m, unsigned cpu, u64 va);
+
+void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global);
+void forget_all(struct mmu *m, unsigned cpu);
+void forget_all_nonglobal(struct mmu *m, unsigned cpu);
+
+#endif

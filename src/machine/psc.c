@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * psc.c - see psc.h. */
+#include "machine/psc.h"
+
+#include "machine/cpu.h"
+
+bool psc_possible(const struct mmu_psc_desc *d)
+{
+    return d->level >= 1 && d->level < MAX_LEVELS && d->ways && d->entries % d->ways == 0 &&
+           assoc_possible(d->ways, d->entries / d->ways, MMU_LRU);
+}
+
+void psc_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile)
+{
+    struct psc *psc = carve(carver, profile->pscs * sizeof *psc), scratch;
+    u8 n = 0;
+    for (u8 level = 1; level < MAX_LEVELS; level++) /* sorted, so that the first hit is the lowest */
+        for (u32 i = 0; i < profile->pscs; i++) {
+            const struct mmu_psc_desc *d = &profile->psc[i];
+            if (d->level != level)
+                continue;
+            struct psc *p = carver->base ? &psc[n++] : &scratch;
+            *p = (struct psc){ .level = level };
+            assoc_create(&p->a, carver, d->ways, (u32)d->entries / d->ways, MMU_LINEAR, MMU_LRU, 0);
+        }
+    if (carver->base) {
+        c->psc = psc;
+        c->pscs = n;
+    }
+}
+
+u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data)
+{
+    for (u32 i = 0; i < c->pscs; i++) {
+        struct psc *p = &c->psc[i];
+        if (!p->used || p->level >= c->mode.levels)
+            continue;
+        u64 number = psc_number(va, p->level);
+        u32 set = assoc_set(&p->a, number);
+        int way = assoc_find(&p->a, set, number | space);
+        if (way < 0)
+            continue;
+        if (p->a.mru[set] != way)
+            assoc_touch(&p->a, set, (u32)way);
+        *data = p->a.data[assoc_at(&p->a, set, (u32)way)];
+        return p->level;
+    }
+    return 0;
+}
+
+void psc_fill(struct cpu *c, u32 level, u64 va, u64 space, u64 data)
+{
+    for (u32 i = 0; i < c->pscs; i++) {
+        struct psc *p = &c->psc[i];
+        if (p->level != level)
+            continue;
+        u64 number = psc_number(va, level), tag = number | space;
+        u32 set = assoc_set(&p->a, number);
+        int way = assoc_find(&p->a, set, tag);
+        assoc_put(&p->a, set, way >= 0 ? (u32)way : assoc_place(&p->a, set), tag, data);
+        p->used = true;
+    }
+}
+
+void psc_remove_path(struct cpu *c, u64 va, u64 space)
+{
+    for (u32 i = 0; i < c->pscs; i++) {
+        struct assoc *a = &c->psc[i].a;
+        u64 number = psc_number(va, c->psc[i].level);
+        u32 set = assoc_set(a, number);
+        int way = c->psc[i].used ? assoc_find(a, set, number | space) : ASSOC_NONE;
+        if (way >= 0)
+            assoc_remove(a, set, (u32)way);
+    }
+}
+
+void psc_remove_space(struct cpu *c, u64 space)
+{
+    for (u32 i = 0; i < c->pscs; i++) {
+        struct assoc *a = &c->psc[i].a;
+        bool left = false;
+        for (u32 set = 0; c->psc[i].used && set <= a->set_mask; set++)
+            for (u32 way = 0; way < a->ways; way++) {
+                u64 tag = a->tag[assoc_at(a, set, way)];
+                if (tag && (tag & TAG_SPACE) == space)
+                    assoc_remove(a, set, way);
+                else
+                    left |= tag != 0;
+            }
+        c->psc[i].used = left;
+    }
+}
+
+void psc_clear(struct cpu *c)
+{
+    for (u32 i = 0; i < c->pscs; i++) {
+        if (c->psc[i].used)
+            assoc_clear(&c->psc[i].a);
+        c->psc[i].used = false;
+    }
+}

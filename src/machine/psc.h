@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * psc.h - paging-structure caches: for a level, the table that an entry points to and the rights of the path down
+ * to it.  Called by walk.h through translate.c, and by invalidate.c.  SDM3 4.10.3.
+ *
+ *   tag   valid, PCID as in tlb.h (G plays no part), number = va >> what one entry of the level covers
+ *   data  physical address of the table, normalised rights of the path in bits 2:0
+ *
+ * Filled by walks that succeed, from entries with A=1; used from the lowest level up; a hit is a touch. */
+#ifndef PAGEWALK_MACHINE_PSC_H
+#define PAGEWALK_MACHINE_PSC_H
+
+#include "machine/mode.h"
+#include "machine/tlb.h"
+
+struct psc { struct assoc a; u8 level; bool used; }; /* used: not empty                                            */
+
+static inline u64 psc_number(u64 va, u32 level)
+{
+    return (va & (TAG_NUMBER << 12 | 0xfff)) >> (12 + 9 * level);
+}
+
+bool psc_possible(const struct mmu_psc_desc *d);
+void psc_create(struct cpu *c, struct carve *carve, const struct mmu_profile *profile);
+/* The lowest cached entry on the path of va: its level, and the data; 0 when there is none. */
+u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data);
+void psc_fill(struct cpu *c, u32 level, u64 va, u64 space, u64 data);
+void psc_remove_path(struct cpu *c, u64 va, u64 space); /* what a walk of va could use                             */
+void psc_remove_space(struct cpu *c, u64 space);
+void psc_clear(struct cpu *c);
+
+#endif

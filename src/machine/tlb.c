@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ * tlb.c - building a CPU's TLB arrays from its profile, keeping and forgetting translations.  Called by create.c,
+ * translate.c (fill) and invalidate.c.  The layout and what must hold stand in tlb.h. */
+#include "machine/tlb.h"
+
+#include "machine/cpu.h"
+#include "machine/fast.h"
+
+#define TLB_SEED_STEP 0xd1342543de82ef95ull /* keeps the random streams of arrays apart                            */
+
+/* ---- building -------------------------------------------------------------------------------------------------- */
+
+static const u8 kind_port[3] = { [MMU_LOAD] = MMU_PORT_LOAD, [MMU_STORE] = MMU_PORT_STORE, [MMU_FETCH] = MMU_PORT_I };
+static const u8 units_by_size[UNITS] = { MMU_4K, MMU_2M, UNIT_4M, MMU_1G };
+
+static bool holds(const struct mmu_tlb_desc *d, u32 level, u32 port, u32 unit)
+{
+    u32 size = unit == UNIT_4M ? (u32)MMU_2M : unit;
+    return d->level == level && d->ports & port && d->sizes >> size & 1;
+}
+
+/* Appends the arrays that hold a unit; several share the unit's pages by the bits above the first one's index. */
+static bool add_unit(struct cpu *c, struct level *l, u32 level, u32 port, u32 unit)
+{
+    u8 first = l->probes;
+    for (u32 i = 0; i < c->tlbs; i++) {
+        if (!holds(c->tlb[i].desc, level, port, unit))
+            continue;
+        if (l->probes == MAX_PROBES)
+            return false;
+        l->probe[l->probes] = (struct probe){ .t = &c->tlb[i], .unit = (u8)unit, .pick = (u8)(l->probes - first) };
+        l->probes++;
+    }
+    u32 n = l->probes - first;
+    if (n & (n - 1))
+        return false;
+    for (u32 i = first; i < l->probes; i++) {
+        l->probe[i].pick_mask = (u8)(n - 1);
+        l->probe[i].pick_shift = (u8)__builtin_ctz(l->probe[first].t->a.set_mask + 1);
+    }
+    l->unit_for[unit] = n ? (u8)unit : UNIT_NONE;
+    return true;
+}
+
+static bool build_level(struct cpu *c, struct level *l, u32 level, u32 port, bool keeps_pieces)
+{
+    *l = (struct level){ .probes = 0 };
+    for (u32 i = 0; i < UNITS; i++)
+        if (!add_unit(c, l, level, port, units_by_size[i]))
+            return false;
+    if (!keeps_pieces)
+        return true;
+    if (l->unit_for[MMU_2M] == UNIT_NONE)
+        l->unit_for[MMU_2M] = l->unit_for[UNIT_4M] = l->unit_for[MMU_4K];
+    if (l->unit_for[MMU_1G] == UNIT_NONE)
+        l->unit_for[MMU_1G] = l->unit_for[MMU_2M];
+    return true;
+}
+
+static void link_kinds(struct cpu *c)
+{
+    for (u32 i = 0; i < c->tlbs; i++)
+        for (u32 k = 0; k < 3; k++)
+            if (c->tlb[i].desc->level == 1 && c->tlb[i].desc->ports & kind_port[k])
+                c->tlb[i].kinds |= (u8)(1 << k);
+}
+
+bool tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)
+{
+    struct tlb *tlb = carve(carver, profile->tlbs * sizeof *tlb), scratch;
+    for (u32 i = 0; i < profile->tlbs; i++) {
+        const struct mmu_tlb_desc *d = &profile->tlb[i];
+        struct tlb *t = carver->base ? &tlb[i] : &scratch;
+        *t = (struct tlb){ .desc = d };
+        assoc_create(&t->a, carver, d->ways, d->sets, (enum mmu_hash)d->hash, (enum mmu_repl)d->repl,
+                     seed + (i + 1) * TLB_SEED_STEP);
+    }
+    if (!carver->base)
+        return true;
+    c->tlb = tlb;
+    c->tlbs = profile->tlbs;
+    link_kinds(c);
+    bool stlb_keeps_pieces = policy_default(profile->vendor).stlb_keeps_pieces;
+    for (u32 k = 0; k < 3; k++) {
+        if (!build_level(c, &c->port[k].l1, 1, kind_port[k], true) ||
+            !build_level(c, &c->port[k].l2, 2, kind_port[k], stlb_keeps_pieces))
+            return false;
+        if (c->port[k].l1.unit_for[MMU_4K] == UNIT_NONE)
+            return false;
+    }
+    return true;
+}
+
+/* ---- keeping ---------------------------------------------------------------------------------------------------- */
+
+static void count(struct tlb *t, u64 tag, u64 data, u32 by)
+{
+    t->live[tag_unit(tag)] += by;
+    t->globals += tag & TAG_GLOBAL ? by : 0;
+    t->pieces += tag_unit(tag) != data_size(data) ? by : 0;
+}
+
+static void forget(struct cpu *c, struct tlb *t, size_t at)
+{
+    if (!t->a.tag[at])
+        return;
+    fast_drop(c, t->kinds, t->a.tag[at]);
+    count(t, t->a.tag[at], t->a.data[at], (u32)-1);
+}
+
+static const struct probe *probe_for(const struct level *l, u32 unit, u64 number)
+{
+    const struct probe *p = l->probe;
+    while (p->unit != unit || !probe_picks(p, number))
+        p++;
+    return p;
+}
+
+struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit)
+{
+    unit = l->unit_for[unit];
+    if (unit == UNIT_NONE)
+        return NULL;
+    u64 number = unit_number(va, unit);
+    struct tlb *t = probe_for(l, unit, number)->t;
+    u64 tag = tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag);
+    data &= ~(DATA_PA & (((u64)1 << unit_lg2[unit]) - 1));
+    u32 set = assoc_set(&t->a, number);
+    int known = assoc_find(&t->a, set, tag);
+    u32 way = known >= 0 ? (u32)known : assoc_place(&t->a, set);
+    fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
+    forget(c, t, assoc_at(&t->a, set, way));
+    assoc_put(&t->a, set, way, tag, data);
+    count(t, tag, data, 1);
+    return t;
+}
+
+/* ---- forgetting --------------------------------------------------------------------------------------------------- */
+
+void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way)
+{
+    forget(c, t, assoc_at(&t->a, set, way));
+    assoc_remove(&t->a, set, way);
+}
+
+static void remove_tag(struct cpu *c, struct tlb *t, u64 number, u32 unit, u64 space)
+{
+    u32 set = assoc_set(&t->a, number);
+    int way = assoc_find(&t->a, set, tag_make(number, unit, space));
+    if (way >= 0)
+        tlb_remove(c, t, set, (u32)way);
+}
+
+/* Calls for every entry of t with (tag & mask) == value, and when va is given, only for pieces of a page with va. */
+static void remove_where(struct cpu *c, struct tlb *t, u64 mask, u64 value, const u64 *va)
+{
+    for (u32 set = 0; set <= t->a.set_mask; set++)
+        for (u32 way = 0; way < t->a.ways; way++) {
+            size_t at = assoc_at(&t->a, set, way);
+            u64 tag = t->a.tag[at], data = t->a.data[at];
+            if (!tag || (tag & mask) != value)
+                continue;
+            if (va && ((tag_va(tag) ^ *va) & (TAG_NUMBER << PAGE_LG2)) >> unit_lg2[data_size(data)])
+                continue;
+            tlb_remove(c, t, set, way);
+        }
+}
+
+void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global)
+{
+    for (u32 i = 0; i < c->tlbs; i++) {
+        struct tlb *t = &c->tlb[i];
+        for (u32 unit = 0; unit < UNITS; unit++) {
+            if (!t->live[unit])
+                continue;
+            remove_tag(c, t, unit_number(va, unit), unit, space);
+            if (with_global && t->globals)
+                remove_tag(c, t, unit_number(va, unit), unit, TAG_VALID | TAG_GLOBAL);
+        }
+        if (t->pieces) {
+            remove_where(c, t, TAG_SPACE, space, &va);
+            if (with_global && t->globals)
+                remove_where(c, t, TAG_GLOBAL, TAG_GLOBAL, &va);
+        }
+    }
+}
+
+static u32 live(const struct tlb *t)
+{
+    return t->live[MMU_4K] + t->live[MMU_2M] + t->live[MMU_1G] + t->live[UNIT_4M];
+}
+
+void tlb_remove_matching(struct cpu *c, u64 mask, u64 value)
+{
+    fast_clear(c);
+    for (u32 i = 0; i < c->tlbs; i++)
+        if (live(&c->tlb[i]))
+            remove_where(c, &c->tlb[i], mask, value, NULL);
+}
+
+void tlb_clear(struct cpu *c)
+{
+    fast_clear(c);
+    for (u32 i = 0; i < c->tlbs; i++) {
+        struct tlb *t = &c->tlb[i];
+        if (!live(t))
+            continue;
+        assoc_clear(&t->a);
+        for (u32 unit = 0; unit < UNITS; unit++)
+            t->live[unit] = 0;
+        t->globals = t->pieces = 0;
+    }
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * tlb.h - one TLB array of a CPU, and the ports through which accesses see the arrays.  Called by translate.c (look
+ * up, fill) and invalidate.c.  SDM3 4.10.2.
+ *
+ * A tag names a page and its address space; a datum is the translation.
+ *
+ *   tag   63 62  61  60 59   58  57     56        45 44                  0
+ *         0  0   0   valid   unit       PCID (0: G)  page number in units
+ *   data  63..52     51                        12  11 10 9   8    5  4  3  2  1  0
+ *         0          physical address of the unit  0  size   pkey    G  D  XD US RW
+ *
+ * unit is the size of the piece this entry covers, size the size of the page it belongs to.  They differ when a
+ * page is kept in an array that has no entries of its size: then a piece of the largest size that the array has
+ * is kept (4.10.2.3: "the processor may use several entries for one page").  First levels do so always, second
+ * levels where policy.h says so.
+ *
+ * Which array: of the arrays of one level that serve the port and have the unit, the one numbered
+ * (unit number >> lg2(sets of the first)) mod (how many there are), in the profile's order.
+ *
+ * What must hold: live[unit] counts the valid entries of each unit, globals those with G, pieces those whose unit
+ * is not their size; a global entry's tag has PCID 0 and TAG_GLOBAL. */
+#ifndef PAGEWALK_MACHINE_TLB_H
+#define PAGEWALK_MACHINE_TLB_H
+
+#include "machine/assoc.h"
+#include "pagewalk/mmu.h"
+
+/* Sizes as tags know them: enum mmu_size, and the 4 MiB page of 32-bit paging, which lives where 2 MiB pages do. */
+enum { UNIT_4M = MMU_SIZES, UNITS };
+#define UNIT_NONE 0xff
+
+static const u8 unit_lg2[UNITS] = { 12, 21, 30, 22 };
+
+#define TAG_NUMBER (((u64)1 << 45) - 1)
+#define TAG_PCID_SHIFT 45
+#define TAG_PCID ((u64)0xfff << TAG_PCID_SHIFT)
+#define TAG_UNIT_SHIFT 57
+#define TAG_VALID ((u64)1 << 60)
+#define TAG_GLOBAL ((u64)1 << 59)
+#define TAG_SPACE (TAG_PCID | TAG_GLOBAL | TAG_VALID)
+
+#define DATA_RIGHTS 7ull       /* R_RW, R_US, R_XD                                                                */
+#define DATA_D ((u64)1 << 3)
+#define DATA_G ((u64)1 << 4)
+#define DATA_KEY_SHIFT 5
+#define DATA_SIZE_SHIFT 9
+#define DATA_PA 0x000ffffffffff000ull
+
+struct tlb {
+    struct assoc a;
+    u32 live[UNITS];
+    u32 globals, pieces;
+    u8 kinds;                        /* bit k: first level of enum mmu_kind k; 0 for second-level arrays          */
+    const struct mmu_tlb_desc *desc;
+};
+
+/* One place to look: an array, for pages of one unit. */
+struct probe { struct tlb *t; u8 unit, pick_shift, pick_mask, pick; };
+
+#define MAX_PROBES 12
+struct level {
+    struct probe probe[MAX_PROBES];  /* units from small to large                                                */
+    u8 probes;
+    u8 unit_for[UNITS];              /* a page (or piece) of this size is kept as this unit; UNIT_NONE: not       */
+};
+struct port { struct level l1, l2; };
+
+static inline u64 tag_space(u64 pcid) { return TAG_VALID | pcid << TAG_PCID_SHIFT; }
+static inline u32 tag_unit(u64 tag) { return (u32)(tag >> TAG_UNIT_SHIFT) & 3; }
+static inline u64 tag_number(u64 tag) { return tag & TAG_NUMBER; }
+static inline u64 tag_va(u64 tag) { return tag_number(tag) << unit_lg2[tag_unit(tag)]; }
+static inline u32 data_size(u64 data) { return (u32)(data >> DATA_SIZE_SHIFT) & 3; }
+static inline u32 data_key(u64 data) { return (u32)(data >> DATA_KEY_SHIFT) & 15; }
+
+/* va's number in units, without the canonical sign. */
+static inline u64 unit_number(u64 va, u32 unit)
+{
+    return va >> unit_lg2[unit] & (TAG_NUMBER >> (unit_lg2[unit] - 12));
+}
+
+static inline u64 tag_make(u64 number, u32 unit, u64 space)
+{
+    return number | (u64)unit << TAG_UNIT_SHIFT | space;
+}
+
+static inline bool probe_picks(const struct probe *p, u64 number)
+{
+    return (number >> p->pick_shift & p->pick_mask) == p->pick;
+}
+
+/* Where a look-up ended. */
+struct found { const struct probe *p; struct tlb *t; u32 set, way; };
+
+/* Looks for va in the arrays of one level; space is the current PCID's (pcid_tag).  An entry of the PCID is
+ * preferred to a global one, small units to large ones.  Changes nothing. */
+static inline bool level_find(const struct level *l, u64 va, u64 space, struct found *f)
+{
+    for (u32 i = 0; i < l->probes; i++) {
+        const struct probe *p = &l->probe[i];
+        struct tlb *t = p->t;
+        if (!t->live[p->unit])
+            continue;
+        u64 n = unit_number(va, p->unit);
+        if (!probe_picks(p, n))
+            continue;
+        u32 set = assoc_set(&t->a, n);
+        int way = assoc_find(&t->a, set, tag_make(n, p->unit, space));
+        if (way < 0 && t->globals)
+            way = assoc_find(&t->a, set, tag_make(n, p->unit, TAG_VALID | TAG_GLOBAL));
+        if (way >= 0) {
+            *f = (struct found){ p, t, set, (u32)way };
+            return true;
+        }
+    }
+    return false;
+}
+
+struct cpu;
+
+/* Carves and links the arrays of a CPU; false: the profile leaves an access without a first level. */
+bool tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *profile, u64 seed);
+/* Keeps a translation in a level as the most recently used one: data has the page's frame and size; unit is what
+ * the source holds (the page's size after a walk, the entry's unit after a second-level hit). */
+struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit);
+void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way);
+/* Every entry, of whatever unit, that translates va for the space; and global ones. */
+void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);
+/* Entries e with (tag & mask) == value. */
+void tlb_remove_matching(struct cpu *c, u64 mask, u64 value);
+void tlb_clear(struct cpu *c);
+
+#endif

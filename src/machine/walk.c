@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * walk.c - the walks of legacy modes (32-bit paging, PAE), and what a finished walk means.  Called by translate.c and
+ * explain.c.  SDM3 4.3, 4.4. */
+#include "machine/walk.h"
+
+/* Two levels of 4-byte entries (4.3). */
+static void walk_32(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w)
+{
+    u64 table = c->reg.cr3 & c->mode.addr_mask;
+    *w = (struct walk){ .all = ~(u64)0, .top = 1 };
+    for (u32 level = 1;; level--) {
+        w->pa[level] = table + (va >> (12 + 10 * level) & 1023) * 4;
+        w->entry[level] = phys_read4(m, w->pa[level]);
+        w->last = (u8)level;
+        w->verdict = (u8)walk_judge(&c->mode, w->entry[level], level);
+        if (w->verdict == MMU_STEP_NOT_PRESENT || w->verdict == MMU_STEP_RESERVED)
+            return;
+        w->all &= w->entry[level];
+        if (w->verdict == MMU_STEP_LEAF)
+            return;
+        table = w->entry[level] & c->mode.addr_mask;
+    }
+}
+
+/* PAE: Intel holds the four PDPTEs in registers, checked when loaded (4.4.1); AMD reads and checks them at use
+ * (APM2 5.5.3).  PDPTEs carry no rights. */
+static void walk_pae(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w)
+{
+    u64 index = va >> 30 & 3, pa = (c->reg.cr3 & 0xffffffe0) + index * 8;
+    bool amd = m->part.vendor == MMU_AMD;
+    u64 e = amd ? phys_read(m, pa) : c->pdpte[index];
+    enum mmu_step_verdict verdict = walk_judge(&c->mode, e, 2);
+    if (verdict != MMU_STEP_NEXT) {
+        *w = (struct walk){ .top = 2, .last = 2, .verdict = (u8)verdict, .no_read = !amd };
+    } else {
+        struct walk_start s = { .table = e & c->mode.addr_mask, .all = ~(u64)0, .level = 1 };
+        walk_down(m, &c->mode, va, &s, w);
+        w->top = amd ? 2 : 1;
+    }
+    w->pa[2] = pa;
+    w->entry[2] = e;
+}
+
+void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w)
+{
+    if (c->mode.paging == PAGING_32) {
+        walk_32(m, c, va, w);
+    } else if (c->mode.paging == PAGING_PAE) {
+        walk_pae(m, c, va, w);
+    } else {
+        struct walk_start root = walk_root(c);
+        walk_down(m, &c->mode, va, &root, w);
+    }
+}
+
+/* PSE-36: bits 20:13 of a 4 MiB PDE are bits 39:32 of the address; those above MAXPHYADDR were reserved. */
+static u64 frame_4m(u64 e)
+{
+    return (e & 0xffc00000) | (e >> 13 & 0xff) << 32;
+}
+
+u64 walk_data(const struct cpu *c, u64 va, const struct walk *w)
+{
+    static const u8 unit_of[] = { MMU_4K, MMU_2M, MMU_1G };
+    u64 e = w->entry[w->last];
+    u32 size = w->last == 1 && c->mode.paging == PAGING_32 ? (u32)UNIT_4M : unit_of[w->last];
+    u64 offset = ((u64)1 << unit_lg2[size]) - 1;
+    u64 frame = size == UNIT_4M ? frame_4m(e) : e & DATA_PA & ~offset;
+    u64 key = c->mode.paging == PAGING_LONG ? e >> X86_PKEY_SHIFT & 15 : 0;
+    return frame | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) | (e & X86_PTE_D ? DATA_D : 0) |
+           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | key << DATA_KEY_SHIFT | (u64)size << DATA_SIZE_SHIFT;
+}

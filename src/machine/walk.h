@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * walk.h - reading the paging structures: pure, changes neither memory nor caches.  Called by translate.c (which then
+ * acts) and explain.c (which then tells).  SDM3 4.3 to 4.5, 4.7: the first entry that is not present or has a
+ * reserved bit ends the walk, not present before reserved; rights are judged only after a leaf was reached. */
+#ifndef PAGEWALK_MACHINE_WALK_H
+#define PAGEWALK_MACHINE_WALK_H
+
+#include "arch/x86_pte.h"
+#include "machine/phys.h"
+
+struct walk {
+    u64 pa[MAX_LEVELS], entry[MAX_LEVELS]; /* by level; levels top down to last were read                         */
+    u64 all, any;      /* AND and OR of the entries on the path                                                   */
+    u8 top, last;
+    u8 verdict;        /* enum mmu_step_verdict of the last entry                                                 */
+    bool no_read;      /* the PDPTE register is not present: no entry was read                                    */
+};
+
+/* Where a walk begins: the root, or the table that a paging-structure cache names. */
+struct walk_start { u64 table; u64 all, any; u8 level; };
+
+static inline u64 rights_to_all(u64 rights) { return rights << 1 & (X86_PTE_RW | X86_PTE_US); }
+static inline u64 rights_to_any(u64 rights) { return rights >> 2 << 63; }
+static inline u32 path_rights(u64 all, u64 any)
+{
+    return (u32)(all >> 1 & (R_RW | R_US)) | (u32)(any >> 63) << 2;
+}
+
+/* Judges one entry; the walk goes on when the verdict is MMU_STEP_NEXT. */
+static inline enum mmu_step_verdict walk_judge(const struct mode *mode, u64 e, u32 level)
+{
+    if (!(e & X86_PTE_P))
+        return MMU_STEP_NOT_PRESENT;
+    bool leaf = e & mode->leaf[level];
+    if (e & mode->mbz[level][leaf])
+        return MMU_STEP_RESERVED;
+    return leaf ? MMU_STEP_LEAF : MMU_STEP_NEXT;
+}
+
+static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
+                             struct walk *w)
+{
+    u64 table = s->table, all = s->all, any = s->any;
+    u32 level = s->level;
+    enum mmu_step_verdict verdict;
+    for (;; level--) {
+        u64 pa = table + (va >> (12 + 9 * level) & 511) * 8, e = phys_read(m, pa);
+        w->pa[level] = pa;
+        w->entry[level] = e;
+        verdict = walk_judge(mode, e, level);
+        if (verdict == MMU_STEP_NOT_PRESENT || verdict == MMU_STEP_RESERVED)
+            break;
+        all &= e;
+        any |= e;
+        if (verdict == MMU_STEP_LEAF)
+            break;
+        table = e & mode->addr_mask;
+    }
+    w->all = all;
+    w->any = any;
+    w->top = s->level;
+    w->last = (u8)level;
+    w->verdict = (u8)verdict;
+    w->no_read = false;
+}
+
+static inline struct walk_start walk_root(const struct cpu *c)
+{
+    return (struct walk_start){ .table = c->reg.cr3 & c->mode.addr_mask, .all = ~(u64)0, .any = 0,
+                                .level = (u8)(c->mode.levels - 1) };
+}
+
+/* From the root, in any paging mode but PAGING_OFF. */
+void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w);
+
+/* The translation that a walk with verdict LEAF found, in the form of tlb.h, for the 4 KiB page of va. */
+u64 walk_data(const struct cpu *c, u64 va, const struct walk *w);
+
+/* The entry of a level with the A and D bits that a successful access sets (4.8); the same when nothing is to do. */
+static inline u64 walk_marked(const struct mode *mode, const struct walk *w, u32 level, bool store)
+{
+    bool pdpte = mode->paging == PAGING_PAE && level == 2; /* 4.4.2: has no A */
+    u64 set = (pdpte ? 0 : X86_PTE_A) | (store && level == w->last ? X86_PTE_D : 0);
+    return w->entry[level] | set;
+}
+
+#endif
