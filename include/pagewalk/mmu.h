@@ -138,7 +138,7 @@ bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
  * Bind one block to a CPU with mmu_bind_fast(); binding clears the block.  NULL unbinds.  Do not share one
  * block between CPUs at a time. */
 #define MMU_SLOTS 64
-#define MMU_SLOT_EMPTY ((u64)1 << 63)
+#define MMU_SLOT_EMPTY ((u64)1 << 63) /* in slot 0: plus 4096, so that no address matches the slot it looks into  */
 struct mmu_fast {
     u64 slot[3][MMU_SLOTS]; /* by enum mmu_kind, then page number % MMU_SLOTS                                  */
 };
@@ -178,7 +178,24 @@ struct mmu_observer {
 };
 void mmu_observe(struct mmu *m, const struct mmu_observer *o);
 
-/* ---- CPU profiles: geometry as data ------------------------------------------------------------------------ */
+/* ---- CPU profiles: geometry as data ------------------------------------------------------------------------ *
+ * How a profile's TLB arrays behave:
+ *   A first-level miss that hits in the second level is copied to the first; a walk fills the second level, then
+ *   the first.  Only arrays of the accessing port are looked at and filled.  A first-level hit does not touch the
+ *   second level; neither level includes or excludes the other.
+ *   A new entry takes the lowest-numbered empty way, else the policy's victim; a translation that is there already
+ *   is updated in place.  Hits and fills touch; look-ups that miss and invalidations leave replacement state alone.
+ *   A store that hits an entry with D=0, in either level, walks and fills both levels; no touch before that.
+ *   A page is kept in the array that has its size.  If several of one level and port have it, in the one numbered
+ *   (page number in its size >> lg2(sets of the first)) mod (how many), in the profile's order.
+ *   If none has it: a first level keeps a piece of the largest smaller size it has, tagged and indexed as a page of
+ *   that size; a second level does so on AMD profiles, else keeps nothing.  What a second-level hit copies is the
+ *   piece.  Invalidating any address of a page drops all its pieces.  page_lg2 is always the page's own size.
+ *   Set index: page number in units of the entry's size (4 KiB: va >> 12, 2 MiB: va >> 21, 1 GiB: va >> 30).
+ *   NRU: a touch sets the way's bit; when all are set, only that one stays; victim: the lowest way with a clear bit.
+ *   Random: splitmix64, drawn when a full set needs a victim; way = high 32 bits * ways >> 32; the stream of array i
+ *   of CPU c starts at seed + c + (i + 1) * 0xd1342543de82ef95.
+ *   #PF drops the page's entries for the current PCID and global ones (observers conclude it from the status). */
 
 enum mmu_repl { MMU_LRU, MMU_PLRU, MMU_PLRU_3X4, MMU_NRU, MMU_RANDOM }; /* PLRU_3X4 is (MRU+1)%3-PLRU4          */
 enum mmu_hash { MMU_LINEAR, MMU_XOR };   /* set = vpn mod sets; set = vpn[k-1:0] ^ vpn[2k-1:k]                  */
