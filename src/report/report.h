@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * report.h - one run to be shown: a results file, those of its child processes, and the views of them.
+ * Called by the command (src/cli). */
+#ifndef PAGEWALK_REPORT_REPORT_H
+#define PAGEWALK_REPORT_REPORT_H
+
+#include "report/summary.h"
+
+#include <stdio.h>
+
+/* Another process of the run: only what the table of processes shows. */
+struct report_process { char *file, *program, *arguments, *exit_kind; struct summary summary; };
+
+struct report {
+    const char *file;                   /* the caller's                                                         */
+    struct results *results;
+    struct summary summary;             /* its strings are of results                                           */
+    struct report_process *process;     /* sorted by process id                                                 */
+    size_t processes;
+    size_t processes_refused;           /* FILE.PID that could not be read                                      */
+    char refused_file[512];             /* the first of them                                                    */
+    struct results_error refused;
+};
+
+/* Reads FILE, and FILE.PID for each process that was followed.  False: *err says why FILE was refused. */
+bool report_load(struct report *r, const char *file, const struct results_progress *progress, struct results_error *err);
+void report_free(struct report *r);
+
+/* Calls see() for each FILE.PID beside FILE that begins as a results file. */
+void report_each_process_file(const char *file, void (*see)(void *ctx, const char *path, u64 pid), void *ctx);
+
+struct report_text_options {
+    unsigned top;                       /* rows of each ranking; 0: none                                        */
+    unsigned width;                     /* columns; 80 at least                                                 */
+    bool colour;
+};
+void report_text(const struct report *r, const struct report_text_options *o, FILE *out);
+
+/* False: no memory, or the stream has an error. */
+bool report_json(const struct report *r, FILE *out);
+bool report_callgrind(const struct report *r, FILE *out);
+
+#endif

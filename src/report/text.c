@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * text.c - the summary on one screen: what virtual memory did to the program.  Called by the command after a run and
+ * by `pagewalk report`.
+ *
+ * The layout is columns of label, main number, details; the certainty of each section stands at the right margin.
+ * What is unknown is printed as unknown; sections whose numbers are all 0 shrink to a line or go. */
+#include "report/text_internal.h"
+
+#include "pagewalk/mmu.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* The first column, where the rows are named. */
+#define LABEL_COLUMNS 19
+
+/* ---- pieces ---------------------------------------------------------------------------------------------------- */
+
+void text_section(struct text_view *v, const char *title)
+{
+    v->limit = v->screen.width - CERTAINTY_COLUMNS;
+    screen_end(&v->screen);
+    screen_put(&v->screen, BOLD, title);
+}
+
+void text_certainty(struct text_view *v, const char *certainty)
+{
+    screen_right(&v->screen, DIM, v->screen.width, certainty);
+    screen_end(&v->screen);
+}
+
+void text_label(struct text_view *v, const char *text)
+{
+    v->limit = v->screen.width;
+    screen_printf(&v->screen, PLAIN, "  %s", text);
+}
+
+void text_number(struct text_view *v, struct num n)
+{
+    screen_right(&v->screen, n.known ? PLAIN : DIM, v->field, format_num(n).text);
+}
+
+void text_words(struct text_view *v, struct words w) { screen_right(&v->screen, PLAIN, v->field, w.text); }
+
+void text_detail(struct text_view *v, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    screen_item(&v->screen, v->field + 3, v->limit, text);
+}
+
+/* ---- who ran and how it ended ---------------------------------------------------------------------------------- */
+
+/* The arguments usually begin with the program's name. */
+static void command_line(const struct summary *s, char *to, size_t to_bytes, unsigned columns)
+{
+    char all[2048];
+    const char *program = s->program ? s->program : "(unknown program)", *args = s->arguments ? s->arguments : "";
+
+    if (!strncmp(args, program, strlen(program)))
+        format_name(to, to_bytes, args, columns, CUT_END);
+    else {
+        snprintf(all, sizeof all, "%s%s%s", program, *args ? " " : "", args);
+        format_name(to, to_bytes, all, columns, CUT_END);
+    }
+}
+
+static void how_it_ended(const struct summary *s, char *to, size_t to_bytes)
+{
+    if (!s->exit_kind || !s->exit_value.known)
+        snprintf(to, to_bytes, "unknown exit");
+    else if (!strcmp(s->exit_kind, "signalled"))
+        snprintf(to, to_bytes, "killed by signal %llu (%s)", (unsigned long long)s->exit_value.n,
+                 s->exit_value.n < NSIG ? strsignal((int)s->exit_value.n) : "?");
+    else
+        snprintf(to, to_bytes, "exit status %llu", (unsigned long long)s->exit_value.n);
+}
+
+static void head(struct text_view *v)
+{
+    const struct summary *s = v->sum;
+    const struct mmu_profile *profile = s->profile ? mmu_profile_find(s->profile) : NULL;
+    char line[1024], end[128], cpu[128];
+
+    how_it_ended(s, end, sizeof end);
+    command_line(s, line, sizeof line, v->screen.width - format_columns(end) - 2);
+    screen_put(&v->screen, BOLD, line);
+    screen_right(&v->screen, s->exit_kind && !strcmp(s->exit_kind, "signalled") ? ALARM : PLAIN, v->screen.width, end);
+    screen_end(&v->screen);
+    format_name(cpu, sizeof cpu, profile ? profile->title : s->profile ? s->profile : "unknown CPU", 60, CUT_END);
+    format_name(line, sizeof line, s->kernel ? s->kernel : "unknown", 20, CUT_END);
+    screen_printf(&v->screen, DIM, "on %s with Linux %s; %s thread%s, %s CPU%s", cpu, line, format_num(s->threads).text,
+                  s->threads.known && s->threads.n == 1 ? "" : "s", format_num(s->cpus).text, s->cpus.known && s->cpus.n == 1 ? "" : "s");
+    screen_end(&v->screen);
+}
+
+/* ---- the one number -------------------------------------------------------------------------------------------- */
+
+static void headline(struct text_view *v)
+{
+    const struct summary *s = v->sum;
+    struct num spent = num_add(s->cycles_walk, s->cycles_stlb);
+    double share = num_share(spent, s->cycles);
+    enum style style = share >= 0.25 ? ALARM : share >= 0.10 ? WARN : share >= 0 ? GOOD : DIM;
+
+    screen_end(&v->screen);
+    screen_put(&v->screen, BOLD, "Address translation");
+    if (share < 0) {
+        screen_put(&v->screen, DIM, "  share of the cycles unknown");
+    } else {
+        screen_put(&v->screen, PLAIN, "  ");
+        screen_put(&v->screen, style, format_percent(share).text);
+        screen_printf(&v->screen, PLAIN, " of the cycles: page walks %s", format_percent(num_share(s->cycles_walk, s->cycles)).text);
+        screen_printf(&v->screen, PLAIN, ", L2 TLB hits %s", format_percent(num_share(s->cycles_stlb, s->cycles)).text);
+    }
+    text_certainty(v, "estimated");
+}
+
+/* ---- what the reader should know -------------------------------------------------------------------------------- */
+
+static void notes(struct text_view *v)
+{
+    const struct summary *s = v->sum;
+
+    if (s->check_accesses.known) {
+        text_label(v, "check");
+        text_number(v, s->check_accesses);
+        text_detail(v, "translations compared with the naive twin");
+        screen_item(&v->screen, v->field + 3, v->screen.width, "");
+        screen_printf(&v->screen, num_positive(s->check_differences) ? ALARM : GOOD, "%s differ", format_num(s->check_differences).text);
+        screen_end(&v->screen);
+    }
+    if (num_positive(s->children_not_followed)) {
+        screen_end(&v->screen);
+        screen_printf(&v->screen, WARN, "Not in these numbers: %s child process%s; --trace-children follows them.",
+                      format_num(s->children_not_followed).text, s->children_not_followed.n == 1 ? "" : "es");
+        screen_end(&v->screen);
+    }
+}
+
+static void legend(struct text_view *v)
+{
+    screen_end(&v->screen);
+    screen_put(&v->screen, DIM, "exact: counted.  modelled: depends on the CPU profile.  estimated: its timing, at a cycle an instruction.");
+    screen_end(&v->screen);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
+
+static unsigned widest(const struct summary *s)
+{
+    const struct num numbers[] = { s->instructions, s->side[SIDE_I].lookups, s->side[SIDE_D].lookups, s->cycles_walk };
+    unsigned w = 13;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        unsigned columns = format_columns(format_num(numbers[i]).text);
+        w = columns > w ? columns : w;
+    }
+    return w;
+}
+
+void report_text(const struct report *r, const struct report_text_options *o, FILE *out)
+{
+    static void (*const sections[])(struct text_view *v) = {
+        head, headline, text_work, text_tlbs, text_walks, text_faults, text_memory, text_syscalls, text_upkeep, notes,
+        text_rankings, text_processes, legend,
+    };
+    struct text_view v = { .screen = { .out = out, .width = o->width < 80 ? 80 : o->width, .colour = o->colour },
+                           .report = r, .sum = &r->summary, .top = o->top };
+
+    v.field = LABEL_COLUMNS + widest(v.sum);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        sections[i](&v);
+}
