@@ -89,7 +89,12 @@ struct mmu_result {
 enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
                               struct mmu_result *r);
 
-/* The same for size_bytes (>= 1) starting at va, which may cross into the next page: the first half that fails,
+/* The short way for front ends: when an explicit access to va's page hits the first level, is allowed and changes
+ * nothing in memory, does all that mmu_translate() would (replacement, slots, counters) and returns true.  Else, and
+ * always while an observer is set, changes nothing and returns false: call mmu_translate(). */
+bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind);
+
+/* mmu_translate() for size_bytes (>= 1) starting at va, which may cross into the next page: the first half that fails,
  * else the first half's result. */
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
                            struct mmu_result *r);
