@@ -14,9 +14,10 @@
  *   L1 hit     the entry becomes the most recent of its set; the second level is not touched.
  *   L2 hit     the entry becomes the most recent of its set; L1 is filled from it.
  *   walk       the second level is filled, then L1: the array of the accessing port only.
- *   store that hits an entry not known to be dirty: the machine may have had to walk again; then the answer is
- *              compared as that of a walk, and the entry is renewed.
- *   #PF        the entries of the page are dropped, global ones too (SDM3 4.10.4.1).
+ *   store that hits an entry not known to be dirty: the machine may have had to walk to set D; then the answer is
+ *              that of a walk, and both levels are filled.
+ *   #PF        the entries of the page are dropped, global ones too (SDM3 4.10.4.1).  A hit that refuses the access
+ *              is announced by the machine as an invalidation before it walks: rights are no part of the twin.
  *   fill       into the way that holds the same page already, else the lowest empty way, else the policy's victim.
  *   a page for whose size an array level has no entries is kept in pieces of the largest smaller size: always in
  *              L1; in the second level only on AMD.  Dropping a page drops all pieces of it.
@@ -28,7 +29,7 @@
 
 #include <string.h>
 
-#define UNITS 4
+enum { UNIT_4K, UNIT_2M, UNIT_4M, UNIT_1G, UNITS }; /* 4M: 32-bit paging; lies in the arrays for 2 MiB            */
 static const u8 unit_lg2[UNITS] = { 12, 21, 22, 30 };
 static const u8 unit_size[UNITS] = { MMU_4K, MMU_2M, MMU_2M, MMU_1G };
 
@@ -254,12 +255,14 @@ static struct place find(struct twin *t, unsigned cpu, unsigned level, enum mmu_
     return (struct place){ .line = NULL };
 }
 
-/* The largest unit, not above the one given, that a level has entries for. */
+/* As what a level keeps a page, or a piece, of this unit: as it is, else as the largest smaller of 2 MiB and 4 KiB;
+ * negative: not at all. */
 static int unit_kept(struct twin *t, unsigned cpu, unsigned level, enum mmu_kind kind, int unit, u64 va)
 {
+    static const int next_smaller[UNITS] = { [UNIT_4K] = -1, [UNIT_2M] = UNIT_4K, [UNIT_4M] = UNIT_4K, [UNIT_1G] = UNIT_2M };
     bool pieces = level == 1 || t->profile->vendor == MMU_AMD;
     while (unit >= 0 && !shelf_for(t, cpu, level, kind, (unsigned)unit, va))
-        unit = pieces ? unit - 1 : -1;
+        unit = pieces ? next_smaller[unit] : -1;
     return unit;
 }
 
@@ -348,21 +351,20 @@ static void translated(void *ctx, unsigned cpu, const struct mmu_result *r, u64 
     }
     struct place hit = first.line ? first : second;
 
-    if (r->status == MMU_FAULT_PF) { /* what refused the access is not ours to know: rights are no part of us */
+    if (r->status == MMU_FAULT_PF) {
         if (r->by != MMU_BY_WALK && r->by != by)
             differs(t, cpu, r, by);
         drop_page(t, cpu, r->va, pcid, true);
         return;
     }
 
-    bool again = hit.line && kind == MMU_STORE && !hit.line->dirty && r->reads > 0;
-    if (r->by != by || (hit.line && !again && !answers(hit.line, r)))
+    bool again = hit.line && kind == MMU_STORE && !hit.line->dirty && r->by == MMU_BY_WALK;
+    if (!again && (r->by != by || (hit.line && !answers(hit.line, r))))
         differs(t, cpu, r, by);
-    if (hit.line)
-        touch(t, hit.shelf, hit.set, hit.way);
-    if (hit.line && kind == MMU_STORE)
-        hit.line->dirty = 1;
     if (hit.line && !again) {
+        touch(t, hit.shelf, hit.set, hit.way);
+        if (kind == MMU_STORE)
+            hit.line->dirty = 1;
         if (second.line) {
             struct line copy = *second.line;
             copy.frame = r->pa;

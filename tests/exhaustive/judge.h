@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * judge.h - one machine beside the oracle: set both to a context, give both an access, compare everything an
+ * embedder or a guest could see.  Called by the enumerations (walks.c, single_bits.c, addresses.c). */
+#ifndef EXHAUSTIVE_JUDGE_H
+#define EXHAUSTIVE_JUDGE_H
+
+#include "oracle.h"
+
+#include <pagewalk/mmu.h>
+
+/* Tables: one page each, at the same places in every case.  Level 4 is the PML5. */
+#define TABLE_PA(level) ((uint64_t)(5 - (level)) << 12)
+#define RAM_BYTES 0x10000u
+
+struct judge {
+    struct mmu *mmu;
+    uint64_t *ram;
+    struct oracle_cpu cpu;     /* the context, as the oracle knows it                                              */
+    unsigned tag;              /* 0..511: index used at every level by the next case; 512: caches must be emptied   */
+    bool walk_too;             /* also ask mmu_walk(), which must agree and change nothing                          */
+    uint64_t cases, differences;
+};
+
+/* A machine of this kind.  part: amd, has_1g and maxphyaddr are read, the rest ignored. */
+void judge_create(struct judge *j, const struct oracle_cpu *part);
+void judge_destroy(struct judge *j);
+/* Sets every register.  la57, wp ... ac of c are read. */
+void judge_context(struct judge *j, const struct oracle_cpu *c);
+
+/* The linear address whose index is `tag` at every level. */
+uint64_t judge_va(const struct judge *j, unsigned tag, unsigned offset);
+/* An index no cached translation or path of this machine stands for: the next one, or 0 after emptying the caches. */
+unsigned judge_fresh_tag(struct judge *j);
+/* Both translate; what differs is printed and counted. */
+void judge_case(struct judge *j, const struct oracle_access *a);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ * oracle.c - the manual, sentence by sentence, in straight lines.  SDM3 chapter 4 (2016 numbering), with AMD's
+ * differences from APM2 chapter 5 where they are named.  Slow and dull on purpose; see oracle.h. */
+#include "oracle.h"
+
+static bool bit(uint64_t value, unsigned n)
+{
+    return (value >> n) & 1;
+}
+
+/* Bits high..low of value, in place. */
+static uint64_t bits(uint64_t value, unsigned high, unsigned low)
+{
+    return high < low ? 0 : ((value >> low) & (~0ull >> (63 - (high - low)))) << low;
+}
+
+/* 3.3.7.1 (volume 1): all bits above the highest implemented one equal it. */
+static bool is_canonical(uint64_t va, unsigned width)
+{
+    uint64_t upper = va >> (width - 1);
+    return upper == 0 || upper == (~0ull >> (width - 1));
+}
+
+/* 4.5: what is reserved in every present entry of long mode. */
+static bool reserved_everywhere(uint64_t entry, const struct oracle_cpu *c)
+{
+    if (bits(entry, 51, c->maxphyaddr))
+        return true;
+    return bit(entry, 63) && !c->nxe;
+}
+
+/* Table 4-14 for PML4E; the PML5E has the same form.  APM2 figures 5-19 and 5-24: bits 8:7 must be zero. */
+static bool top_entry_reserved(uint64_t entry, const struct oracle_cpu *c)
+{
+    return reserved_everywhere(entry, c) || bit(entry, 7) || (c->amd && bit(entry, 8));
+}
+
+/* Tables 4-15 and 4-16. */
+static bool pdpte_reserved(uint64_t entry, const struct oracle_cpu *c)
+{
+    if (reserved_everywhere(entry, c))
+        return true;
+    if (!bit(entry, 7))
+        return false;
+    return !c->has_1g || bits(entry, 29, 13);
+}
+
+/* Tables 4-17 and 4-18. */
+static bool pde_reserved(uint64_t entry, const struct oracle_cpu *c)
+{
+    return reserved_everywhere(entry, c) || (bit(entry, 7) && bits(entry, 20, 13));
+}
+
+/* 4.6: user-mode accesses are those at CPL 3 that are not implicit accesses to system structures. */
+static bool is_user_access(const struct oracle_cpu *c, const struct oracle_access *a)
+{
+    return c->cpl == 3 && !a->implicit;
+}
+
+/* 4.6.2.  address_is_user: U/S is 1 in every entry of the walk. */
+static bool key_forbids(const struct oracle_cpu *c, const struct oracle_access *a, uint64_t leaf, bool address_is_user)
+{
+    unsigned key = (unsigned)(leaf >> 59) & 15;
+    if (a->kind == ORACLE_FETCH)
+        return false;
+    if (address_is_user) {
+        if (!c->pke)
+            return false;
+        if (bit(c->pkru, 2 * key))
+            return true;
+        return bit(c->pkru, 2 * key + 1) && a->kind == ORACLE_WRITE && (is_user_access(c, a) || c->wp);
+    }
+    if (!c->pks)
+        return false;
+    if (bit(c->pkrs, 2 * key))
+        return true;
+    return bit(c->pkrs, 2 * key + 1) && a->kind == ORACLE_WRITE && c->wp;
+}
+
+/* 4.6.1, in the manual's order.  writable, user, execute_disable: combined over the walk. */
+static bool rights_forbid(const struct oracle_cpu *c, const struct oracle_access *a, bool writable, bool user,
+                          bool execute_disable)
+{
+    bool smap_applies = c->smap && !(!a->implicit && c->ac == 1);
+
+    if (!is_user_access(c, a)) {
+        if (a->kind == ORACLE_READ)
+            return user && smap_applies;
+        if (a->kind == ORACLE_WRITE) {
+            if (user && smap_applies)
+                return true;
+            return c->wp && !writable;
+        }
+        if (user)
+            return c->smep || (c->nxe && execute_disable);
+        return c->nxe && execute_disable;
+    }
+    if (!user)
+        return true;
+    if (a->kind == ORACLE_READ)
+        return false;
+    if (a->kind == ORACLE_WRITE)
+        return !writable;
+    return c->nxe && execute_disable;
+}
+
+/* 4.7, but for P, RSVD and PK, which the place of the fault decides. */
+static uint32_t describe(const struct oracle_cpu *c, const struct oracle_access *a)
+{
+    uint32_t error = 0;
+    if (a->kind == ORACLE_WRITE)
+        error |= 2;
+    if (is_user_access(c, a))
+        error |= 4;
+    if (a->kind == ORACLE_FETCH && (c->smep || c->nxe)) /* CR4.PAE is 1 in long mode */
+        error |= 16;
+    return error;
+}
+
+static void page_fault(struct oracle_answer *out, uint32_t error)
+{
+    out->outcome = ORACLE_PF;
+    out->error = error;
+}
+
+/* Reads one entry, noting it.  The index is VA[low+8:low] (4.5). */
+static uint64_t read_entry(const uint64_t *ram, uint64_t table, uint64_t va, unsigned low, struct oracle_answer *out)
+{
+    uint64_t pa = table + ((va >> low) & 511) * 8;
+    out->entry_pa[out->entries] = pa;
+    out->after[out->entries] = ram[pa / 8];
+    out->entries++;
+    return ram[pa / 8];
+}
+
+void oracle_translate(const uint64_t *ram, const struct oracle_cpu *c, const struct oracle_access *a,
+                      struct oracle_answer *out)
+{
+    uint64_t table = c->root, pml5e, pml4e, pdpte, pde, pte, leaf = 0, offset_mask = 0;
+    bool writable = true, user = true, execute_disable = false;
+
+    *out = (struct oracle_answer){ .outcome = ORACLE_DONE };
+    if (!is_canonical(a->va, c->la57 ? 57 : 48)) {
+        out->outcome = a->stack ? ORACLE_SS : ORACLE_GP;
+        return;
+    }
+
+    if (c->la57) {
+        pml5e = read_entry(ram, table, a->va, 48, out);
+        if (!bit(pml5e, 0)) { page_fault(out, describe(c, a)); return; }
+        if (top_entry_reserved(pml5e, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
+        writable = writable && bit(pml5e, 1);
+        user = user && bit(pml5e, 2);
+        execute_disable = execute_disable || bit(pml5e, 63);
+        table = bits(pml5e, 51, 12);
+    }
+
+    pml4e = read_entry(ram, table, a->va, 39, out);
+    if (!bit(pml4e, 0)) { page_fault(out, describe(c, a)); return; }
+    if (top_entry_reserved(pml4e, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
+    writable = writable && bit(pml4e, 1);
+    user = user && bit(pml4e, 2);
+    execute_disable = execute_disable || bit(pml4e, 63);
+    table = bits(pml4e, 51, 12);
+
+    pdpte = read_entry(ram, table, a->va, 30, out);
+    if (!bit(pdpte, 0)) { page_fault(out, describe(c, a)); return; }
+    if (pdpte_reserved(pdpte, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
+    writable = writable && bit(pdpte, 1);
+    user = user && bit(pdpte, 2);
+    execute_disable = execute_disable || bit(pdpte, 63);
+    if (bit(pdpte, 7)) {
+        leaf = pdpte;
+        out->page_lg2 = 30;
+    } else {
+        table = bits(pdpte, 51, 12);
+        pde = read_entry(ram, table, a->va, 21, out);
+        if (!bit(pde, 0)) { page_fault(out, describe(c, a)); return; }
+        if (pde_reserved(pde, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
+        writable = writable && bit(pde, 1);
+        user = user && bit(pde, 2);
+        execute_disable = execute_disable || bit(pde, 63);
+        if (bit(pde, 7)) {
+            leaf = pde;
+            out->page_lg2 = 21;
+        } else {
+            table = bits(pde, 51, 12);
+            pte = read_entry(ram, table, a->va, 12, out);
+            if (!bit(pte, 0)) { page_fault(out, describe(c, a)); return; }
+            if (reserved_everywhere(pte, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
+            writable = writable && bit(pte, 1);
+            user = user && bit(pte, 2);
+            execute_disable = execute_disable || bit(pte, 63);
+            leaf = pte;
+            out->page_lg2 = 12;
+        }
+    }
+
+    bool by_key = key_forbids(c, a, leaf, user);
+    if (by_key || rights_forbid(c, a, writable, user, execute_disable)) {
+        page_fault(out, describe(c, a) | 1 | (by_key ? 32 : 0));
+        /* 4.7 says PK is set when the key forbids the access; for a user access to a supervisor address under PKS,
+         * which is refused anyway, the text can be read both ways. */
+        out->error_free = is_user_access(c, a) && !user ? 32 : 0;
+        return;
+    }
+
+    /* 4.8: A in every entry used, D in the leaf when writing. */
+    for (int i = 0; i < out->entries; i++)
+        out->after[i] |= 1u << 5;
+    if (a->kind == ORACLE_WRITE)
+        out->after[out->entries - 1] |= 1u << 6;
+    offset_mask = (1ull << out->page_lg2) - 1;
+    out->pa = (bits(leaf, 51, 12) & ~offset_mask) | (a->va & offset_mask);
+}
