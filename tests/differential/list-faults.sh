@@ -2,19 +2,27 @@
 # SPDX-License-Identifier: MIT
 # list-faults.sh - every page fault of a native run, in order, with what caused it.
 #
-#     sh tests/differential/list-faults.sh BUILD PROGRAM [ARGS...]
+#     sh tests/differential/list-faults.sh BUILD [-m] PROGRAM [ARGS...]
 #
 # For people who explain a difference between the model and the kernel (docs/linux-facts.md shows its output).  Needs
 # perf and the right to use kernel tracepoints (root).  One line a fault: who (U user code, K the kernel's own access
 # to user memory, G get_user_pages, which takes no trap), address, error code, innermost function.  The number of
-# lines equals ru_minflt + ru_majflt, which the first line repeats.
+# lines equals ru_minflt + ru_majflt, which the first line repeats.  With -m: the faults that trapped, counted by the
+# mapping of their address, of all processes; to be held beside the mappings of a report.
 set -eu
-[ $# -ge 2 ] || { echo "usage: list-faults.sh BUILD PROGRAM [ARGS...]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: list-faults.sh BUILD [-m] PROGRAM [ARGS...]" >&2; exit 2; }
 build=$1
 shift
 command -v perf >/dev/null || { echo "list-faults.sh: perf is not installed (Debian: linux-perf)" >&2; exit 2; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+if [ "$1" = -m ]; then
+    shift
+    perf record -q -d -e page-faults -c 1 -o "$tmp/data" "$build/tests/differential/faults" -q "$@"
+    perf script -i "$tmp/data" -F addr,sym,dso 2>/dev/null |
+        awk 'match($0, /\([^)]*\)/) { n[substr($0, RSTART + 1, RLENGTH - 2)]++ } END { for (m in n) print n[m], m }' | sort -rn
+    exit
+fi
 perf record -q -g -e exceptions:page_fault_user -e exceptions:page_fault_kernel -e kmem:mm_page_alloc \
     -o "$tmp/data" "$build/tests/differential/faults" -q "$@"
 perf script -i "$tmp/data" -F pid,event,trace,ip,sym 2>/dev/null | awk '
