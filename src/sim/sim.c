@@ -102,13 +102,15 @@ void sim_set_now(struct sim *s, u64 now_ns)
 }
 
 /* The twin begins with empty TLBs, so the machine's are emptied first: CR4.PGE flipped twice drops every entry of
- * every PCID (SDM3 4.10.4.1). */
+ * every PCID (SDM3 4.10.4.1); a CPU without PGE has neither global entries nor PCIDs, and MOV CR3 does. */
 static void empty_tlbs(struct sim *s)
 {
     for (unsigned cpu = 0; cpu < s->cpus; cpu++) {
         const u64 cr4 = mmu_get(s->mmu, cpu, MMU_CR4), pge = 1u << 7;
-        CHECK(mmu_set(s->mmu, cpu, MMU_CR4, cr4 ^ pge));
-        CHECK(mmu_set(s->mmu, cpu, MMU_CR4, cr4));
+        if (mmu_set(s->mmu, cpu, MMU_CR4, cr4 ^ pge))
+            CHECK(mmu_set(s->mmu, cpu, MMU_CR4, cr4));
+        else
+            CHECK(mmu_set(s->mmu, cpu, MMU_CR3, mmu_get(s->mmu, cpu, MMU_CR3)));
     }
 }
 
