@@ -12,9 +12,6 @@ meson compile -C $dir || { echo "0 passed, 1 failed"; exit 1; }
 ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     meson test -C $dir --no-rebuild --print-errorlogs --timeout-multiplier 6
 status=$?
-awk '{
-        if ($0 ~ /"result": "(OK|EXPECTEDFAIL)"/) passed++
-        else if ($0 !~ /"result": "SKIP"/) failed++
-    }
-    END { printf "%d passed, %d failed\n", passed, failed }' $dir/meson-logs/testlog.json
+counts=$(awk -f tools/testlog.awk $dir/meson-logs/testlog.json)
+echo "${counts% *} passed, ${counts#* } failed"
 exit $status
