@@ -9,7 +9,7 @@ sh tools/setup.sh build fuzz || exit 1
 dir=build-fuzz
 seconds=${FUZZ_SECONDS:-60}
 [ -f $dir/build.ninja ] ||
-    CC=clang meson setup $dir -Db_sanitize=address,undefined -Db_lundef=false -Dcapture=false \
+    CC=clang meson setup $dir -Db_sanitize=address,undefined -Db_lundef=false \
         -Dc_args=-fsanitize=fuzzer-no-link || exit 1
 libs=$(ninja -C $dir -t targets all | awk -F: '/\.a: / { print $1 }')
 ninja -C $dir $libs || { echo "0 passed, 1 failed"; exit 1; }
