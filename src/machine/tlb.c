@@ -192,7 +192,6 @@ static u32 live(const struct tlb *t)
 
 void tlb_remove_matching(struct cpu *c, u64 mask, u64 value)
 {
-    fast_clear(c);
     for (u32 i = 0; i < c->tlbs; i++)
         if (live(&c->tlb[i]))
             remove_where(c, &c->tlb[i], mask, value, NULL);
