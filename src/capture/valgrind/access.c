@@ -27,6 +27,8 @@ static void model_access(Addr va, struct cap_site *site)
 {
     struct sim_outcome out;
     cap.slow[site->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    if (LIKELY((va & PAGE_MASK_LOW) + site->size_bytes <= PAGE_BYTES && mmu_touch(cap.mmu, cap.cpu, va, site->kind)))
+        return;
     sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
     for (Int tries = 0; UNLIKELY(out.signo) && tries < 3 && mended(out.addr, &out); tries++)
         sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);

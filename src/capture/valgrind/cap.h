@@ -32,7 +32,6 @@
 
 struct cap_options {
     const HChar *out;       /* results file; %p is the process id                                             */
-    Int main_pid;           /* the process that writes to it; others append .PID; 0: every one writes to it   */
     const HChar *profile;
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */

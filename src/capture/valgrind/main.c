@@ -15,7 +15,6 @@ static Bool option(const HChar *arg)
 {
     const HChar *number = NULL;
     if VG_STR_CLO(arg, "--pw-out", cap.opt.out) {}
-    else if VG_INT_CLO(arg, "--pw-main", cap.opt.main_pid) {}
     else if VG_STR_CLO(arg, "--pw-profile", cap.opt.profile) {}
     else if VG_BINT_CLO(arg, "--pw-cpus", cap.opt.cpus, 1, 64) {}
     else if VG_STR_CLO(arg, "--pw-ram", number) { cap.opt.ram_bytes = (ULong)VG_(strtoll10)(number, NULL); }

@@ -325,20 +325,9 @@ static void write_program(Int exit_code)
     }
 }
 
-static HChar *results_path(void)
-{
-    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), *child;
-    if (!cap.opt.main_pid || cap.opt.main_pid == VG_(getpid)())
-        return path;
-    child = VG_(malloc)("pagewalk.path", VG_(strlen)(path) + 16);
-    VG_(sprintf)(child, "%s.%d", path, VG_(getpid)());
-    VG_(free)(path);
-    return child;
-}
-
 void cap_write_results(Int exit_code)
 {
-    HChar *path = results_path(), end[64];
+    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), end[64];
     w.crc = 0;
     w.lines = 0;
     cap_fold_all();
