@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * cli.h - what the files of the command share.
+ *
+ * main.c finds the sub-command; run.c and launch.c run a program under the capture tool; report_cmd.c shows results
+ * again; cpus.c lists profiles; help.c holds every help text; output.c checks and writes files. */
+#ifndef PAGEWALK_CLI_CLI_H
+#define PAGEWALK_CLI_CLI_H
+
+#include "pagewalk/types.h"
+
+#include <stdio.h>
+
+/* Exit statuses of our own (pagewalk(1), EXIT STATUS); any other is the program's. */
+enum { STATUS_OURS = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
+
+/* One sentence on standard error, after "pagewalk: ". */
+void __attribute__((format(printf, 1, 2))) say(const char *format, ...);
+
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);   /* argv[0] is the command's name                                         */
+    const char *summary;                 /* one line for the list                                                */
+    const char *help;                    /* the whole help text                                                  */
+};
+extern const struct command commands[];  /* ended by a row without a name                                        */
+const struct command *command_find(const char *name);
+
+int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_cpus(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int print_help(const struct command *c); /* NULL: the list of commands                                           */
+
+/* A wrong option or argument was given to a command: says so, names the help.  Returns STATUS_OURS. */
+int __attribute__((format(printf, 2, 3))) bad_usage(const char *command, const char *format, ...);
+/* What getopt_long has just refused (opterr is 0, the option string begins with ':'). */
+int bad_option(const char *command, int result, char **argv);
+
+/* ---- words -------------------------------------------------------------------------------------------------------- */
+
+/* The name most like `word`, or NULL when none is near.  names(ctx, i): NULL past the last. */
+const char *suggest(const char *word, const char *(*names)(const void *ctx, unsigned i), const void *ctx);
+/* 4096, 64M, 2G ...; false: not a size. */
+bool parse_size(const char *text, u64 *bytes);
+bool parse_number(const char *text, u64 low, u64 high, u64 *n);
+/* A known profile's name, or false after saying which is meant. */
+bool check_profile(const char *command, const char *name);
+
+/* ---- showing ------------------------------------------------------------------------------------------------------ */
+
+/* Colour only on a terminal, and never with NO_COLOR or a dumb one. */
+bool may_colour(FILE *stream);
+unsigned columns_of(FILE *stream);
+
+#endif

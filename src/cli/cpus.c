@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * cpus.c - `pagewalk cpus`: the CPU profiles, and where each of their numbers comes from. */
+#include "cli/cli.h"
+
+#include "pagewalk/mmu.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <string.h>
+
+/* ---- words for the data ------------------------------------------------------------------------------------------- */
+
+static const char *const repl_name[] = {
+    [MMU_LRU] = "LRU", [MMU_PLRU] = "tree-PLRU", [MMU_PLRU_3X4] = "(MRU+1)%3-PLRU4", [MMU_NRU] = "NRU", [MMU_RANDOM] = "random" };
+static const char *const hash_name[] = { [MMU_LINEAR] = "linear", [MMU_XOR] = "xor" };
+static const char *const psc_name[] = { "PTE", "PDE", "PDPTE", "PML4E", "PML5E" };
+
+struct names { char text[40]; };
+
+static struct names join(const char *const *word, unsigned words, unsigned mask, const char *between)
+{
+    struct names n = { "" };
+
+    for (unsigned i = 0; i < words; i++)
+        if (mask >> i & 1)
+            snprintf(n.text + strlen(n.text), sizeof n.text - strlen(n.text), "%s%s", n.text[0] ? between : "", word[i]);
+    return n;
+}
+
+static struct names sizes_of(const struct mmu_tlb_desc *t)
+{
+    static const char *const size[] = { "4K", "2M", "1G" };
+    return join(size, 3, t->sizes, " ");
+}
+
+static struct names ports_of(const struct mmu_tlb_desc *t)
+{
+    static const char *const port[] = { "fetch", "load", "store" };
+    return join(port, 3, t->ports, "+");
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------------------ */
+
+/* Entries for 4 KiB pages that one kind of access finds at one level; arrays searched together add up. */
+static unsigned entries(const struct mmu_profile *p, unsigned level, unsigned port)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < p->tlbs; i++)
+        if (p->tlb[i].level == level && (p->tlb[i].ports & port) && (p->tlb[i].sizes & 1u << MMU_4K))
+            n += (unsigned)p->tlb[i].ways * p->tlb[i].sets;
+    return n;
+}
+
+static void list_profiles(void)
+{
+    const struct mmu_profile *p;
+
+    printf("%-14s %6s %6s %6s %7s  %s\n", "profile", "L1I", "L1D", "L2I", "L2D", "CPU");
+    for (unsigned i = 0; (p = mmu_profile_at(i)); i++)
+        printf("%-14s %6u %6u %6u %7u  %s\n", p->name, entries(p, 1, MMU_PORT_I), entries(p, 1, MMU_PORT_LOAD),
+               entries(p, 2, MMU_PORT_I), entries(p, 2, MMU_PORT_LOAD), p->title);
+    printf("\nEntries for 4 KiB pages; `pagewalk cpus PROFILE` shows every array and where its numbers come from.\n");
+}
+
+/* ---- one profile --------------------------------------------------------------------------------------------------- */
+
+static void show_tlb(const struct mmu_tlb_desc *t)
+{
+    printf("  %-14s %2u  %5u = %3u ways x %4u sets  %-10s %-16s %-6s %s\n", t->name, t->level, (unsigned)t->ways * t->sets, t->ways,
+           t->sets, sizes_of(t).text, repl_name[t->repl], hash_name[t->hash], ports_of(t).text);
+    printf("                     source: %s\n", t->source ? t->source : "unknown");
+}
+
+static void show_psc(const struct mmu_psc_desc *c)
+{
+    printf("  %-14s     %5u = %3u ways x %4u sets\n                     source: %s\n", psc_name[c->level], c->entries, c->ways,
+           c->ways ? c->entries / c->ways : 0, c->source ? c->source : "unknown");
+}
+
+static void show_profile(const struct mmu_profile *p)
+{
+    const struct mmu_timing *t = &p->timing;
+
+    printf("%s: %s\nphysical addresses of %u bits, virtual addresses of %u bits\n", p->name, p->title, p->maxphyaddr, p->va_bits);
+    printf("\nTLBs            level  entries                   pages      replacement      index  searched for\n");
+    for (unsigned i = 0; i < p->tlbs; i++)
+        show_tlb(&p->tlb[i]);
+    printf("\nPaging-structure caches\n");
+    for (unsigned i = 0; i < p->pscs; i++)
+        show_psc(&p->psc[i]);
+    printf("\nTiming (estimated cycles)\n  second-level hit %u; walk %u, and %u for each entry read from a near cache line (the last %u), %u from a far one\n"
+           "                     source: %s\n", t->stlb_hit_cycles, t->walk_base_cycles, t->read_near_cycles, t->near_lines,
+           t->read_far_cycles, t->source ? t->source : "unknown");
+    if (p->notes && *p->notes)
+        printf("\n%s\n", p->notes);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------------------- */
+
+static json_t *json_tlb(const struct mmu_tlb_desc *t)
+{
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s?}", "name", t->name, "level", t->level,
+                     "ports", ports_of(t).text, "sizes", sizes_of(t).text, "entries", t->ways * t->sets, "ways", t->ways,
+                     "sets", t->sets, "replacement", repl_name[t->repl], "index", hash_name[t->hash], "source", t->source);
+}
+
+static json_t *json_profile(const struct mmu_profile *p)
+{
+    const struct mmu_timing *t = &p->timing;
+    json_t *tlbs = json_array(), *pscs = json_array();
+
+    for (unsigned i = 0; i < p->tlbs; i++)
+        json_array_append_new(tlbs, json_tlb(&p->tlb[i]));
+    for (unsigned i = 0; i < p->pscs; i++)
+        json_array_append_new(pscs, json_pack("{s:s, s:i, s:i, s:s?}", "entry", psc_name[p->psc[i].level], "entries", p->psc[i].entries,
+                                              "ways", p->psc[i].ways, "source", p->psc[i].source));
+    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:s?}, s:s?}", "name", p->name, "title", p->title,
+                     "maxphyaddr", p->maxphyaddr, "va_bits", p->va_bits, "tlbs", tlbs, "structure_caches", pscs, "timing",
+                     "certainty", "estimated", "stlb_hit_cycles", t->stlb_hit_cycles, "walk_base_cycles", t->walk_base_cycles,
+                     "read_near_cycles", t->read_near_cycles, "read_far_cycles", t->read_far_cycles, "near_lines", t->near_lines,
+                     "source", t->source, "notes", p->notes);
+}
+
+static void print_json(const struct mmu_profile *only)
+{
+    json_t *list = json_array(), *all;
+    const struct mmu_profile *p;
+
+    for (unsigned i = 0; (p = mmu_profile_at(i)); i++)
+        if (!only || p == only)
+            json_array_append_new(list, json_profile(p));
+    all = json_pack("{s:i, s:o}", "format", 1, "profiles", list);
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+}
+
+/* ---- the command ---------------------------------------------------------------------------------------------------- */
+
+int cmd_cpus(int argc, char **argv)
+{
+    static const struct option longs[] = { { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+    bool json = false;
+    int option;
+
+    opterr = 0;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+        if (option == 'h')
+            return print_help(command_find("cpus"));
+        if (option != 'j')
+            return bad_option("cpus", option, argv);
+        json = true;
+    }
+    if (argc - optind > 1)
+        return bad_usage("cpus", "one profile at a time");
+    if (optind < argc && !check_profile("cpus", argv[optind]))
+        return STATUS_OURS;
+    if (json)
+        print_json(optind < argc ? mmu_profile_find(argv[optind]) : NULL);
+    else if (optind < argc)
+        show_profile(mmu_profile_find(argv[optind]));
+    else
+        list_profiles();
+    return fflush(stdout) || ferror(stdout) ? STATUS_OURS : 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * help.c - the commands and their help texts.  The manual page (man/pagewalk.1) says the same at length, and
+ * completion/pagewalk.bash knows the options: change the three together. */
+#include "cli/cli.h"
+
+#include "script/script.h"
+
+static const char help_run[] =
+"usage: pagewalk run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
+"\n"
+"Runs PROGRAM, unmodified, and says what virtual memory did to it: TLB misses, page walks, page faults,\n"
+"memory, and which functions, lines and mappings caused them. The summary goes to standard error; the\n"
+"program's own input, output and exit status stay its own.\n"
+"\n"
+"What to simulate\n"
+"  --cpu PROFILE       the CPU whose TLBs are modelled (default skylake; `pagewalk cpus` lists them)\n"
+"  --cpus N            simulated CPUs, 1 to 64; threads are spread over them (default 1)\n"
+"  --ram SIZE          simulated memory, such as 512M or 4G (default: as much as this machine has)\n"
+"  --trace-children    follow child processes and programs started by exec; each is reported\n"
+"\n"
+"What to write\n"
+"  -o, --output FILE   results file (default pagewalk.PID; %p is the process id; /dev/null keeps none);\n"
+"                      those of other processes are FILE.PID\n"
+"  --json FILE         the whole report as JSON; - is standard output, after the program has ended\n"
+"  --callgrind FILE    costs by source line, for callgrind_annotate and KCachegrind\n"
+"  --top N             rows in each ranking of the summary (default 5)\n"
+"  -q, --quiet         no summary\n"
+"  --keep              keep a results file that cannot be read (for a report of a defect)\n"
+"\n"
+"To check pagewalk itself\n"
+"  --check             compare every translation with a second, naive model\n"
+"  --no-filter         send every access to the model (slow; the numbers must be the same)\n"
+"\n"
+"Exit status: the program's own; 128+N when signal N killed it; 125 a failure of pagewalk; 126 the\n"
+"program cannot be executed; 127 it was not found.\n";
+
+static const char help_report[] =
+"usage: pagewalk report [OPTION...] FILE\n"
+"\n"
+"Shows the results file FILE of an earlier run again, with those of its other processes (FILE.PID).\n"
+"\n"
+"  --json FILE         the whole report as JSON; - is standard output, then no summary is printed\n"
+"  --callgrind FILE    costs by source line, for callgrind_annotate and KCachegrind\n"
+"  --top N             rows in each ranking of the summary (default 5)\n"
+"  -q, --quiet         no summary\n"
+"\n"
+"Exit status: 0, or 125 when FILE cannot be read or an output cannot be written.\n";
+
+static const char help_cpus[] =
+"usage: pagewalk cpus [--json] [PROFILE]\n"
+"\n"
+"Lists the CPU profiles that `pagewalk run --cpu` takes. With PROFILE, shows each of its TLBs and\n"
+"paging-structure caches and where the numbers come from.\n"
+"\n"
+"  --json              as JSON\n";
+
+static const char help_script[] =
+"usage: pagewalk script [--strict] [--explain] FILE\n"
+"\n"
+"Drives a simulated machine and kernel by the commands in FILE, one a line; - is standard input.\n"
+"docs/scenario-language.md describes the commands.\n"
+"\n"
+"  --strict            end at the first error\n"
+"  --explain           before each answer, show every step that led to it\n"
+"\n"
+"Exit status: 0; 1 when a command was answered by an error; 125 a failure of pagewalk.\n";
+
+static const char help_help[] =
+"usage: pagewalk help [COMMAND]\n"
+"\n"
+"Explains a command, or lists them.\n";
+
+const struct command commands[] = {
+    { "run", cmd_run, "run a program and say what virtual memory did to it", help_run },
+    { "report", cmd_report, "show the results of an earlier run again", help_report },
+    { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },
+    { "script", script_main, "drive a simulated machine and kernel step by step", help_script },
+    { "help", cmd_help, "explain a command", help_help },
+    { 0 },
+};
+
+int print_help(const struct command *c)
+{
+    if (c) {
+        fputs(c->help, stdout);
+        return fflush(stdout) ? STATUS_OURS : 0;
+    }
+    puts("usage: pagewalk COMMAND ...\n\nSays what virtual memory does to a program: TLBs, page walks, page faults, memory.\n");
+    for (c = commands; c->name; c++)
+        printf("  %-8s %s\n", c->name, c->summary);
+    puts("\nTry: pagewalk run -- gzip -k FILE\n`pagewalk help COMMAND` explains one; `pagewalk --version` prints the version.");
+    return fflush(stdout) ? STATUS_OURS : 0;
+}

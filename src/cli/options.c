@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ * options.c - reads the options of `pagewalk run` and `pagewalk report` (getopt_long). */
+#include "cli/options.h"
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#define TOP_DEFAULT 5
+#define TOP_MAX 10000
+#define CPUS_MAX 64
+#define RAM_LEAST_BYTES (16ull << 20)
+
+enum { OPT_JSON = 256, OPT_CALLGRIND, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
+
+#define VIEW_OPTIONS \
+    { "json", required_argument, NULL, OPT_JSON }, { "callgrind", required_argument, NULL, OPT_CALLGRIND }, \
+    { "top", required_argument, NULL, OPT_TOP }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
+
+/* ---- shared by both ---------------------------------------------------------------------------------------------- */
+
+/* 1: taken; 0: not one of these; else the status to exit with. */
+static int view_option(const char *command, int option, struct view_options *v)
+{
+    u64 n;
+
+    switch (option) {
+    case 'h':
+        return STATUS_HELP;
+    case 'q':
+        v->quiet = true;
+        return 1;
+    case OPT_JSON:
+        v->json = optarg;
+        break;
+    case OPT_CALLGRIND:
+        v->callgrind = optarg;
+        break;
+    case OPT_TOP:
+        if (!parse_number(optarg, 0, TOP_MAX, &n))
+            return bad_usage(command, "--top wants a number from 0 to %d, not '%s'", TOP_MAX, optarg);
+        v->top = (unsigned)n;
+        return 1;
+    default:
+        return 0;
+    }
+    if (!*optarg)
+        return bad_usage(command, "an output file has an empty name");
+    return 1;
+}
+
+static int same_file_twice(const char *command, const char *results, const struct view_options *v)
+{
+    const char *file[] = { results, v->json, v->callgrind };
+
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < i; j++)
+            if (file[i] && file[j] && !strcmp(file[i], file[j]) && strcmp(file[i], "/dev/null"))
+                return bad_usage(command, "two outputs cannot both go to '%s'", file[i]);
+    return 0;
+}
+
+/* ---- run ---------------------------------------------------------------------------------------------------------- */
+
+static int run_option(int option, struct run_options *o)
+{
+    u64 n;
+
+    switch (option) {
+    case 'o':
+        o->results = optarg;
+        return *optarg ? 0 : bad_usage("run", "an output file has an empty name");
+    case OPT_CPU:
+        o->profile = optarg;
+        return check_profile("run", optarg) ? 0 : STATUS_OURS;
+    case OPT_CPUS:
+        if (!parse_number(optarg, 1, CPUS_MAX, &n))
+            return bad_usage("run", "--cpus wants a number from 1 to %d, not '%s'", CPUS_MAX, optarg);
+        o->cpus = (unsigned)n;
+        return 0;
+    case OPT_RAM:
+        if (!parse_size(optarg, &n) || n < RAM_LEAST_BYTES)
+            return bad_usage("run", "--ram wants a size of at least 16M, such as 512M or 4G, not '%s'", optarg);
+        o->ram_bytes = page_down(n);
+        return 0;
+    case OPT_TRACE_CHILDREN:
+        o->trace_children = true;
+        return 0;
+    case OPT_CHECK:
+        o->check = true;
+        return 0;
+    case OPT_NO_FILTER:
+        o->filter = false;
+        return 0;
+    default:
+        o->keep = true;
+        return 0;
+    }
+}
+
+int parse_run_options(int argc, char **argv, struct run_options *o)
+{
+    static const struct option longs[] = {
+        VIEW_OPTIONS,
+        { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
+        { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM },
+        { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
+        { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP }, { 0 } };
+    int option, status;
+
+    *o = (struct run_options){ .view.top = TOP_DEFAULT, .profile = "skylake", .cpus = 1, .filter = true };
+    opterr = 0;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "+:o:qh", longs, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return bad_option("run", option, argv);
+        status = view_option("run", option, &o->view);
+        if (!status)
+            status = run_option(option, o);
+        else if (status == 1)
+            status = 0;
+        if (status)
+            return status;
+    }
+    o->program = argv + optind;
+    if (!*o->program)
+        return bad_usage("run", "which program?");
+    if (o->results && !strcmp(o->results, "-"))
+        return bad_usage("run", "the results file cannot go to standard output; --json - can");
+    return same_file_twice("run", o->results, &o->view);
+}
+
+/* ---- report ------------------------------------------------------------------------------------------------------- */
+
+int parse_report_options(int argc, char **argv, struct report_options *o)
+{
+    static const struct option longs[] = { VIEW_OPTIONS, { 0 } };
+    int option, status;
+
+    *o = (struct report_options){ .view.top = TOP_DEFAULT };
+    opterr = 0;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, ":qh", longs, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return bad_option("report", option, argv);
+        status = view_option("report", option, &o->view);
+        if (status != 1)
+            return status;
+    }
+    if (optind + 1 != argc)
+        return bad_usage("report", optind == argc ? "which results file?" : "one results file at a time");
+    o->file = argv[optind];
+    return same_file_twice("report", o->file, &o->view);
+}

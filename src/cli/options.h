@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * options.h - the options of `pagewalk run` and `pagewalk report`. */
+#ifndef PAGEWALK_CLI_OPTIONS_H
+#define PAGEWALK_CLI_OPTIONS_H
+
+#include "pagewalk/types.h"
+
+struct view_options {
+    const char *json, *callgrind;     /* a file, "-" for standard output, NULL: not wanted                        */
+    unsigned top;
+    bool quiet;
+};
+
+struct run_options {
+    struct view_options view;
+    const char *results;              /* NULL: pagewalk.PID                                                       */
+    const char *profile;
+    unsigned cpus;
+    u64 ram_bytes;                    /* 0: as much as this machine has                                           */
+    bool trace_children, check, filter, keep;
+    char **program;                   /* the program and its arguments, ended by NULL                             */
+};
+
+struct report_options { struct view_options view; const char *file; };
+
+/* 0, or the status to exit with: everything wrong has been said, and STATUS_HELP means that help was asked for. */
+#define STATUS_HELP (-1)
+int parse_run_options(int argc, char **argv, struct run_options *o);
+int parse_report_options(int argc, char **argv, struct report_options *o);
+
+#endif
