@@ -52,14 +52,27 @@ static unsigned entries(const struct mmu_profile *p, unsigned level, unsigned po
     return n;
 }
 
+static void put_entries(unsigned n)
+{
+    if (n)
+        printf(" %7u", n);
+    else
+        printf(" %7s", "-");
+}
+
 static void list_profiles(void)
 {
     const struct mmu_profile *p;
 
-    printf("%-14s %6s %6s %6s %7s  %s\n", "profile", "L1I", "L1D", "L2I", "L2D", "CPU");
-    for (unsigned i = 0; (p = mmu_profile_at(i)); i++)
-        printf("%-14s %6u %6u %6u %7u  %s\n", p->name, entries(p, 1, MMU_PORT_I), entries(p, 1, MMU_PORT_LOAD),
-               entries(p, 2, MMU_PORT_I), entries(p, 2, MMU_PORT_LOAD), p->title);
+    printf("%-14s %7s %7s %7s %7s  %s\n", "profile", "L1I", "L1D", "L2I", "L2D", "CPU");
+    for (unsigned i = 0; (p = mmu_profile_at(i)); i++) {
+        printf("%-14s", p->name);
+        put_entries(entries(p, 1, MMU_PORT_I));
+        put_entries(entries(p, 1, MMU_PORT_LOAD));
+        put_entries(entries(p, 2, MMU_PORT_I));
+        put_entries(entries(p, 2, MMU_PORT_LOAD));
+        printf("  %s\n", p->title);
+    }
     printf("\nEntries for 4 KiB pages; `pagewalk cpus PROFILE` shows every array and where its numbers come from.\n");
 }
 

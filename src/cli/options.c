@@ -124,7 +124,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
     }
     o->program = argv + optind;
     if (!*o->program)
-        return bad_usage("run", "which program?");
+        return bad_usage("run", "no program was given");
     if (o->results && !strcmp(o->results, "-"))
         return bad_usage("run", "the results file cannot go to standard output; --json - can");
     return same_file_twice("run", o->results, &o->view);
@@ -148,7 +148,7 @@ int parse_report_options(int argc, char **argv, struct report_options *o)
             return status;
     }
     if (optind + 1 != argc)
-        return bad_usage("report", optind == argc ? "which results file?" : "one results file at a time");
+        return bad_usage("report", optind == argc ? "no results file was given" : "one results file at a time");
     o->file = argv[optind];
     return same_file_twice("report", o->file, &o->view);
 }
