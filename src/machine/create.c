@@ -19,15 +19,10 @@ static unsigned maxphyaddr(const struct mmu_config *cfg)
 
 static bool profile_possible(const struct mmu_profile *p)
 {
-    for (u32 i = 0; i < p->tlbs; i++) {
-        const struct mmu_tlb_desc *d = &p->tlb[i];
-        if (!assoc_possible(d->ways, d->sets, (enum mmu_repl)d->repl) || d->level < 1 || d->level > 2)
-            return false;
-    }
     for (u32 i = 0; i < p->pscs; i++)
         if (!psc_possible(&p->psc[i]))
             return false;
-    return true;
+    return tlb_possible(p);
 }
 
 static bool possible(const struct mmu_config *cfg)
@@ -49,7 +44,7 @@ static void start_registers(struct mmu *m, struct cpu *c)
     regs_changed(m, c);
 }
 
-static bool carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const struct mmu_config *cfg, unsigned index)
+static void carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const struct mmu_config *cfg, unsigned index)
 {
     u32 near = near_sets(&cfg->profile->timing);
     u64 (*line)[4] = carve(c, near * sizeof *line);
@@ -58,12 +53,10 @@ static bool carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const str
         memset(line, 0, near * sizeof *line);
         cpu->near = (struct near_lines){ line, near - 1 };
     }
-    if (!tlb_create(cpu, c, cfg->profile, cfg->seed + index))
-        return false;
+    tlb_create(cpu, c, cfg->profile, cfg->seed + index);
     psc_create(cpu, c, cfg->profile);
     if (c->base)
         start_registers(m, cpu);
-    return true;
 }
 
 /* Lays everything out; with no base it only counts. */
@@ -78,8 +71,7 @@ static struct mmu *carve_machine(struct carve *c, const struct mmu_config *cfg)
             .policy = policy_default(cfg->vendor),
         };
     for (unsigned i = 0; i < cfg->cpus; i++)
-        if (!carve_cpu(m, c, c->base ? &cpu[i] : NULL, cfg, i))
-            return NULL;
+        carve_cpu(m, c, c->base ? &cpu[i] : NULL, cfg, i);
     return m;
 }
 

@@ -19,42 +19,62 @@ static bool holds(const struct mmu_tlb_desc *d, u32 level, u32 port, u32 unit)
     return d->level == level && d->ports & port && d->sizes >> size & 1;
 }
 
-/* Appends the arrays that hold a unit; several share the unit's pages by the bits above the first one's index. */
-static bool add_unit(struct cpu *c, struct level *l, u32 level, u32 port, u32 unit)
+static u32 holders(const struct mmu_profile *p, u32 level, u32 port, u32 unit)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < p->tlbs; i++)
+        n += holds(&p->tlb[i], level, port, unit);
+    return n;
+}
+
+bool tlb_possible(const struct mmu_profile *p)
+{
+    for (u32 i = 0; i < p->tlbs; i++) {
+        const struct mmu_tlb_desc *d = &p->tlb[i];
+        if (d->level < 1 || d->level > 2 || !assoc_possible(d->ways, d->sets, (enum mmu_repl)d->repl))
+            return false;
+    }
+    for (u32 kind = 0; kind < 3; kind++) {
+        if (!holders(p, 1, kind_port[kind], MMU_4K))
+            return false;
+        for (u32 i = 0; i < 2 * UNITS; i++) {
+            u32 n = holders(p, 1 + i / UNITS, kind_port[kind], i % UNITS);
+            if (n != 0 && n != 1 && n != 2)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Appends the arrays that hold a unit; two share the unit's pages by the bit above the first one's index. */
+static void add_unit(struct cpu *c, struct level *l, u32 level, u32 port, u32 unit)
 {
     u8 first = l->probes;
     for (u32 i = 0; i < c->tlbs; i++) {
         if (!holds(c->tlb[i].desc, level, port, unit))
             continue;
-        if (l->probes == MAX_PROBES)
-            return false;
         l->probe[l->probes] = (struct probe){ .t = &c->tlb[i], .unit = (u8)unit, .pick = (u8)(l->probes - first) };
         l->probes++;
     }
     u32 n = l->probes - first;
-    if (n & (n - 1))
-        return false;
     for (u32 i = first; i < l->probes; i++) {
         l->probe[i].pick_mask = (u8)(n - 1);
         l->probe[i].pick_shift = (u8)__builtin_ctz(l->probe[first].t->a.set_mask + 1);
     }
     l->unit_for[unit] = n ? (u8)unit : UNIT_NONE;
-    return true;
 }
 
-static bool build_level(struct cpu *c, struct level *l, u32 level, u32 port, bool keeps_pieces)
+static void build_level(struct cpu *c, struct level *l, u32 level, u32 port, bool keeps_pieces)
 {
     *l = (struct level){ .probes = 0 };
     for (u32 i = 0; i < UNITS; i++)
-        if (!add_unit(c, l, level, port, units_by_size[i]))
-            return false;
+        add_unit(c, l, level, port, units_by_size[i]);
     if (!keeps_pieces)
-        return true;
+        return;
     if (l->unit_for[MMU_2M] == UNIT_NONE)
         l->unit_for[MMU_2M] = l->unit_for[UNIT_4M] = l->unit_for[MMU_4K];
     if (l->unit_for[MMU_1G] == UNIT_NONE)
         l->unit_for[MMU_1G] = l->unit_for[MMU_2M];
-    return true;
 }
 
 static void link_kinds(struct cpu *c)
@@ -65,7 +85,7 @@ static void link_kinds(struct cpu *c)
                 c->tlb[i].kinds |= (u8)(1 << k);
 }
 
-bool tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)
+void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)
 {
     struct tlb *tlb = carve(carver, profile->tlbs * sizeof *tlb), scratch;
     for (u32 i = 0; i < profile->tlbs; i++) {
@@ -76,19 +96,15 @@ bool tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
                      seed + (i + 1) * TLB_SEED_STEP);
     }
     if (!carver->base)
-        return true;
+        return;
     c->tlb = tlb;
     c->tlbs = profile->tlbs;
     link_kinds(c);
     bool stlb_keeps_pieces = policy_default(profile->vendor).stlb_keeps_pieces;
     for (u32 k = 0; k < 3; k++) {
-        if (!build_level(c, &c->port[k].l1, 1, kind_port[k], true) ||
-            !build_level(c, &c->port[k].l2, 2, kind_port[k], stlb_keeps_pieces))
-            return false;
-        if (c->port[k].l1.unit_for[MMU_4K] == UNIT_NONE)
-            return false;
+        build_level(c, &c->port[k].l1, 1, kind_port[k], true);
+        build_level(c, &c->port[k].l2, 2, kind_port[k], stlb_keeps_pieces);
     }
-    return true;
 }
 
 /* ---- keeping ---------------------------------------------------------------------------------------------------- */

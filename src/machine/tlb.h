@@ -57,7 +57,7 @@ struct tlb {
 /* One place to look: an array, for pages of one unit. */
 struct probe { struct tlb *t; u8 unit, pick_shift, pick_mask, pick; };
 
-#define MAX_PROBES 12
+#define MAX_PROBES (2 * UNITS)
 struct level {
     struct probe probe[MAX_PROBES];  /* units from small to large                                                */
     u8 probes;
@@ -117,8 +117,10 @@ static inline bool level_find(const struct level *l, u64 va, u64 space, struct f
 
 struct cpu;
 
-/* Carves and links the arrays of a CPU; false: the profile leaves an access without a first level. */
-bool tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *profile, u64 seed);
+/* Every array within its policy's limits, a first level for every port, at most two arrays for one page. */
+bool tlb_possible(const struct mmu_profile *profile);
+/* Carves and links the arrays of a CPU. */
+void tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *profile, u64 seed);
 /* Keeps a translation in a level as the most recently used one: data has the page's frame and size; unit is what
  * the source holds (the page's size after a walk, the entry's unit after a second-level hit). */
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit);
