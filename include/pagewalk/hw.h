@@ -18,6 +18,7 @@ struct hw {
     unsigned cpus;
     u8 *ram;        /* the direct map: physical address pa is at ram + pa.  Page tables live here.            */
     u64 ram_bytes;
+    u64 cr4_allowed; /* CR4 bits that these CPUs accept, as CPUID would tell; 0: unknown, only PAE is set      */
 
     u64 (*read_reg)(void *ctx, unsigned cpu, enum hw_reg reg);
     void (*write_reg)(void *ctx, unsigned cpu, enum hw_reg reg, u64 value); /* a #GP here is a kernel bug     */

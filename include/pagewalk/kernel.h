@@ -71,7 +71,8 @@ struct proc *proc_current(const struct kernel *k, unsigned cpu);
 long mm_setup_stack(struct proc *p, u64 start, u64 end);
 /* Where brk begins; [heap] appears when it grows. */
 long mm_set_brk_start(struct proc *p, u64 start_brk);
-/* A special mapping such as [vdso] or [vvar]: not counted in RSS, named as given (static text). */
+/* A special mapping such as [vdso] or [vvar], named as given (static text).  Pages of [vvar*] are not counted in RSS,
+ * those of others (touched pages of [vdso]) are file pages there. */
 long mm_map_special(struct proc *p, u64 start, u64 len_bytes, int prot, const char *name);
 void mm_set_mmap_base(struct proc *p, u64 mmap_base);
 
@@ -116,6 +117,7 @@ long mm_mseal(struct proc *p, u64 addr, u64 len, u64 flags);
  * that has to choose an address takes this one (if it is free; else -MM_EEXIST, and nothing has changed).
  * One call only.  mm_adopted_choice() is what the kernel would have chosen itself. */
 void mm_adopt_address(struct proc *p, u64 addr);
+u64 mm_adopted_choice(const struct proc *p); /* ~0: it would have refused, or no address was adopted yet       */
 
 /* ---- faults ------------------------------------------------------------------------------------------------ */
 

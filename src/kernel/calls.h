@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * calls.h - the functions that the files of this room share, by file.  Included by every file here. */
+#ifndef PAGEWALK_KERNEL_CALLS_H
+#define PAGEWALK_KERNEL_CALLS_H
+
+#include "base/text.h"
+#include "kernel/mm.h"
+
+/* ---- kernel.c: explain mode.  Arguments are u64; strings go through TEXT(); at least one argument. */
+void explain_line(struct kernel *k, const char *format, const u64 *args);
+#define TEXT(s) ((u64)(uintptr_t)(s))
+#define EXPLAIN(k, format, ...)                                                                                        \
+    do {                                                                                                               \
+        if (RARE((k)->explain.put != NULL))                                                                            \
+            explain_line(k, format, (const u64[]){ __VA_ARGS__ });                                                     \
+    } while (0)
+
+/* kver.c */
+const struct quirks *kver_find(u32 version);
+
+/* heap.c: memory comes zeroed; a size is what it was allocated with */
+void heap_init(struct heap *h, void *base, u64 bytes);
+void *heap_alloc(struct kernel *k, size_t bytes);
+void heap_free(struct kernel *k, void *p, size_t bytes);
+void *heap_at(const struct kernel *k, u32 handle);
+u32 heap_handle(const struct kernel *k, const void *p);
+
+/* frames.c */
+void frames_init(struct kernel *k, struct frame *frames);
+pfn_t frames_alloc(struct kernel *k, unsigned order, enum frame_kind kind);
+void frames_free(struct kernel *k, pfn_t pfn, unsigned order);
+struct frame *frame_at(const struct kernel *k, pfn_t f);
+pfn_t frame_pfn(const struct kernel *k, const struct frame *f);
+struct frame *folio_of(const struct kernel *k, struct frame *f);
+void frame_get(struct kernel *k, struct frame *f);
+void frame_put(struct kernel *k, struct frame *f);
+
+/* lru.c */
+void lru_add(struct kernel *k, struct frame *f, enum lru_batch which);
+void lru_drain(struct kernel *k);
+
+/* rmap.c */
+bool rmap_add(struct mm *mm, struct frame *f, u64 va);
+void rmap_remove(struct mm *mm, struct frame *f, u64 va);
+void rmap_move(struct mm *mm, struct frame *f, u64 from, u64 to);
+bool rmap_has(const struct mm *mm, const struct frame *f, u64 va);
+u32 rmap_count(const struct mm *mm, const struct frame *f);
+void rmap_each(struct kernel *k, struct frame *f, void (*fn)(struct mm *mm, struct frame *f, u64 va, void *arg),
+               void *arg);
+
+/* pgtable.c */
+struct span {
+    u64 end;        /* exclusive: where the next span begins                                                      */
+    u64 *pmd;       /* level-1 entry; NULL: a hole above                                                          */
+    u64 *pte;       /* level-0 entry of the span's first page; NULL: a hole or a 2 MiB page                       */
+};
+/* The only store to a page-table entry. */
+static inline void pte_store(struct kernel *k, u64 *e, u64 value)
+{
+    u64 old = *e;
+    *e = value;
+    if (RARE(k->hw.pte_stored != NULL))
+        k->hw.pte_stored(k->hw.ctx, (u64)((u8 *)e - k->hw.ram), old, value);
+}
+pfn_t table_alloc(struct kernel *k);
+u64 *table_entry(const struct kernel *k, u64 table_pa, unsigned level, u64 va);
+u64 *pgtable_find(const struct mm *mm, u64 va, unsigned level);
+u64 *pgtable_make(struct mm *mm, u64 va, unsigned level);
+struct span pgtable_span(const struct mm *mm, u64 va, u64 end);
+void pgtable_free_range(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
+void pgtable_reclaim(struct gather *g, u64 *pmd, u64 va);
+
+/* tlbflush.c */
+void flush_range(struct mm *mm, u64 start, u64 end, unsigned stride_lg2);
+void flush_page(struct mm *mm, u64 va);
+void flush_mm(struct mm *mm);
+struct gather gather_begin(struct mm *mm);
+void gather_pte(struct gather *g, u64 va);
+void gather_pmd(struct gather *g, u64 va);
+void gather_table(struct gather *g, pfn_t table, u64 va);
+void gather_put(struct gather *g, struct frame *f);
+void gather_step(struct gather *g);
+void gather_flush(struct gather *g);
+
+/* zap.c */
+enum { ZAP_MARKERS = 1, ZAP_RECLAIM = 2, ZAP_CACHE_ONLY = 4 }; /* guard markers go too; free empty tables; keep copies */
+void rss_add(struct mm *mm, const struct frame *f, int pages);
+void note_peak_rss(struct mm *mm);
+void zap_range(struct gather *g, struct vma *v, u64 start, u64 end, unsigned how);
+void zap_single(struct vma *v, u64 start, u64 end, unsigned how);
+
+/* vma.c */
+struct gap_query { u64 low, high, len; u64 found_start, found_end; struct vma *above; };
+struct vma *vma_alloc(struct mm *mm, u64 start, u64 end, u64 flags);
+struct vma *vma_dup(struct vma *from);
+void vma_free(struct vma *v);
+void vma_link_file(struct vma *v);
+void vma_unlink_file(struct vma *v);
+void vma_insert(struct vma *v);
+void vma_remove(struct vma *v);
+void vma_moved(struct vma *v);
+struct vma *vma_find(struct mm *mm, u64 addr);
+struct vma *vma_at(struct mm *mm, u64 addr);
+struct vma *vma_overlap(struct mm *mm, u64 start, u64 end);
+struct vma *vma_below(struct mm *mm, u64 addr);
+bool gap_highest(struct mm *mm, struct gap_query *q);
+bool gap_lowest(struct mm *mm, struct gap_query *q);
+static inline bool vma_is_anon(const struct vma *v) { return !v->file && !v->name; }
+
+/* anon_vma.c */
+bool anon_vma_prepare(struct vma *v);
+bool anon_vma_clone(struct vma *dst, const struct vma *src);
+bool anon_vma_adopt(struct vma *dst, const struct vma *src);
+bool anon_vma_fork(struct vma *child, const struct vma *parent);
+void anon_vma_unlink(struct vma *v);
+bool vma_is_fork_child(const struct vma *v);
+
+/* vma_merge.c */
+struct vma *merge_new(struct merge *g);
+struct vma *vma_modify(struct vma *v, u64 start, u64 end, u64 flags);
+bool vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper);
+
+/* addr.c, limits.c */
+u64 vma_start_gap(const struct vma *v);
+long addr_choose(struct proc *p, const struct mm_file *file, u64 hint, u64 len, u64 pgoff, int flags);
+void limits_account(struct mm *mm, u64 flags, s64 pages);
+bool limits_may_expand(const struct mm *mm, u64 flags, u64 pages);
+bool limits_may_lock(const struct mm *mm, u64 flags, u64 bytes);
+bool limits_charge(struct kernel *k, u64 pages);
+void limits_uncharge(struct kernel *k, u64 pages);
+
+/* munmap.c, mmap.c, populate.c */
+struct unmapping { u64 start, end, pages, accounted; };
+long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u);
+void unmap_commit(struct mm *mm, const struct unmapping *u);
+long unmap_range(struct mm *mm, u64 start, u64 end);
+u64 vm_flags_of_prot(int prot);
+long populate_pages(struct vma *v, u64 start, u64 end, bool write);
+long populate_vma(struct vma *v, u64 start, u64 end);
+long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors);
+
+/* fault.c, stack.c, cow.c, filemap.c */
+u64 vma_page_prot(const struct vma *v);
+enum fault_result fault_handle(struct fault *f);
+void fault_tell(struct kernel *k, u64 addr, const struct mm_trap_result *o);
+void map_new_anon(struct fault *f, u64 *e, struct frame *page);
+long stack_grow(struct vma *v, u64 addr);
+enum fault_result wp_fault(struct fault *f, u64 *e);
+enum fault_result file_fault(struct fault *f);
+enum fault_result special_fault(struct fault *f);
+bool vma_is_shmem(const struct vma *v);
+bool vma_wants_writenotify(const struct vma *v);
+
+/* huge.c, collapse.c */
+bool huge_vma_eligible(const struct vma *v);
+bool huge_anon_fault(struct fault *f, enum fault_result *r);
+enum fault_result huge_wp_fault(struct fault *f, u64 *pmd);
+bool huge_may_reuse(struct mm *mm, struct frame *page);
+void huge_split(struct mm *mm, u64 *pmd, u64 va);
+void huge_split_at(struct vma *v, u64 addr);
+void huge_zap(struct gather *g, u64 *pmd, u64 va);
+void huge_age(struct gather *g, u64 *pmd, u64 va, bool cold_only);
+bool huge_move(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len);
+bool huge_fork(struct mm *child, struct mm *parent, u64 *pmd, u64 va);
+void huge_install(struct vma *v, u64 *pmd, u64 va, pfn_t block);
+long huge_collapse(struct vma *v, u64 start, u64 end);
+
+/* pagecache.c, readahead.c, file.c */
+u64 inode_pages(const struct inode *i);
+struct frame *cache_peek(const struct inode *i, u64 index);
+struct frame *cache_get(struct inode *i, u64 index, bool *oom);
+struct frame *cache_add(struct inode *i, u64 index);
+void cache_remove(struct inode *i, u64 from, u64 to);
+void cache_each(struct inode *i, u64 from, u64 to, void (*fn)(struct inode *i, struct frame *f, void *arg), void *arg);
+bool readahead_miss(struct mm_file *f, const struct vma *v, u64 index);
+void readahead_hit(struct mm_file *f, const struct vma *v, struct frame *page, u64 index);
+void file_get(struct mm_file *f);
+void file_put(struct kernel *k, struct mm_file *f);
+struct mm_file *shmem_file_new(struct kernel *k, u64 bytes, bool charge);
+void unmap_file_range(struct inode *i, u64 from, u64 to, unsigned how);
+void truncate_inode(struct inode *i, u64 size);
+
+/* proc.c, fork.c */
+void kernel_enter(struct proc *p);
+struct mm *mm_new(struct kernel *k);
+void mm_put(struct mm *mm);
+struct mm *fork_mm(struct mm *parent);
+
+/* show_maps.c */
+void show_vma_line(const struct vma *v, const struct pw_out *out);
+const char *vma_shown_name(const struct vma *v);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * fork.c - duplicating an address space.  Called by proc.c.
+ * Entries are copied only for mappings with an anonymous identity (and for page-frame mappings); everything else
+ * starts empty in the child and faults again.  Private pages become read-only in both, lose their exclusive mark,
+ * and are old in the child; shared ones are clean in the child.  The parent's TLBs are flushed at the end. */
+#include "calls.h"
+
+static bool needs_copy(const struct vma *v) { return v->anon_vma || (v->flags & (VM_PFNMAP | VM_MIXEDMAP)); }
+static bool is_cow(const struct vma *v) { return (v->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE; }
+
+/* One entry.  false: no memory. */
+static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to, u64 va)
+{
+    struct kernel *k = parent->mm->k;
+    u64 e = *from;
+
+    if (!pte_present(e)) {                /* a guard marker */
+        pte_store(k, to, e);
+        return true;
+    }
+    if (pte_counted(e)) {
+        struct frame *f = frame_at(k, pte_pfn(e));
+        if (!rmap_add(child->mm, f, va))
+            return false;
+        f->flags &= (u8)~(f->kind == FRAME_ANON ? FRAME_EXCLUSIVE : 0);
+        frame_get(k, f);
+        rss_add(child->mm, f, 1);
+    }
+    if (is_cow(parent) && (e & X86_PTE_RW)) {
+        e &= ~X86_PTE_RW;
+        pte_store(k, from, e);
+    }
+    if (child->flags & VM_SHARED)
+        e &= ~X86_PTE_D;
+    pte_store(k, to, e & ~X86_PTE_A);
+    return true;
+}
+
+static bool copy_entries(struct vma *child, struct vma *parent)
+{
+    for (u64 va = parent->start, next; va < parent->end; va = next) {
+        struct span s = pgtable_span(parent->mm, va, parent->end);
+        u64 *to = NULL;
+        next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd)) {
+            if (!huge_fork(child->mm, parent->mm, s.pmd, va))
+                return false;
+            continue;
+        }
+        if (!s.pte)
+            continue;
+        for (u64 *e = s.pte, *begin = e, at = va; at < next; at += PAGE_BYTES, e++) {
+            if (!*e)
+                continue;
+            if (!to)
+                to = pgtable_make(child->mm, va, 0);
+            if (!to || !copy_entry(child, parent, e, to + (e - begin), at))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The child's copy of one mapping, in its tree; NULL: no memory, what was copied so far is in the tree. */
+static struct vma *copy_vma(struct mm *child, struct vma *v)
+{
+    struct vma *c = heap_alloc(child->k, sizeof *c);
+
+    if (!c)
+        return NULL;
+    *c = *v;
+    c->mm = child;
+    c->chain = NULL;
+    c->anon_vma = NULL;
+    c->file_link = NULL;
+    c->flags &= ~(u64)VM_LOCKED_MASK;
+    if (!(v->flags & VM_WIPEONFORK) && !anon_vma_fork(c, v)) {
+        heap_free(child->k, c, sizeof *c);
+        return NULL;
+    }
+    if (c->file)
+        file_get(c->file);
+    vma_link_file(c);
+    vma_insert(c);
+    return c;
+}
+
+static bool copy_mappings(struct mm *child, struct mm *parent)
+{
+    for (struct vma *v = parent->first; v; v = v->next) {
+        u64 pages = (v->end - v->start) >> PAGE_LG2;
+        struct vma *c;
+        if (v->flags & VM_DONTCOPY) {
+            limits_account(child, v->flags, -(s64)pages);
+            continue;
+        }
+        if ((v->flags & VM_ACCOUNT) && !limits_charge(child->k, pages))
+            return false;
+        c = copy_vma(child, v);
+        if (!c) {
+            limits_uncharge(child->k, v->flags & VM_ACCOUNT ? pages : 0);
+            return false;
+        }
+        if (!(v->flags & VM_WIPEONFORK) && needs_copy(v) && !copy_entries(c, v))
+            return false;
+    }
+    return true;
+}
+
+/* dup_mm; NULL: no memory. */
+struct mm *fork_mm(struct mm *parent)
+{
+    struct mm *child = mm_new(parent->k);
+    bool ok;
+
+    if (!child)
+        return NULL;
+    child->total_vm = child->peak_vm = parent->total_vm;
+    child->exec_vm = parent->exec_vm;
+    child->stack_vm = parent->stack_vm;
+    child->data_vm = parent->data_vm;
+    child->start_brk = parent->start_brk;
+    child->brk = parent->brk;
+    child->start_stack = parent->start_stack;
+    child->mmap_base = parent->mmap_base;
+    child->def_flags = parent->def_flags & ~(u64)VM_LOCKED_MASK;
+    ok = copy_mappings(child, parent);
+    flush_mm(parent);
+    if (ok)
+        return child;
+    mm_put(child);
+    return NULL;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * heap.c - small objects inside the block given to kernel_create().  Called by whoever makes vmas, chains, rmap nodes,
+ * files.  Size classes of 16 bytes up to 1 KiB, then 2 and 4 KiB; a freed object waits in its class's list.  The
+ * block is used from the front and never touched beyond what was used.
+ * A handle is (offset / 16): 32 bits that survive where a pointer would be too wide; 0 names nothing. */
+#include "calls.h"
+
+#define GRAIN 16u
+#define SMALL_MAX 1024u
+#define LARGEST 4096u
+
+void heap_init(struct heap *h, void *base, u64 bytes)
+{
+    *h = (struct heap){ .base = base, .used = GRAIN, .limit = bytes };
+}
+
+static unsigned class_of(size_t bytes)
+{
+    CHECK(bytes && bytes <= LARGEST);
+    if (bytes <= SMALL_MAX)
+        return (unsigned)((bytes + GRAIN - 1) / GRAIN);
+    return bytes <= 2048 ? SMALL_MAX / GRAIN + 1 : 0;
+}
+
+static u64 class_bytes(unsigned c)
+{
+    return c == 0 ? LARGEST : c <= SMALL_MAX / GRAIN ? c * GRAIN : 2048;
+}
+
+void *heap_at(const struct kernel *k, u32 handle) { return k->heap.base + (u64)handle * GRAIN; }
+
+u32 heap_handle(const struct kernel *k, const void *p) { return (u32)((u64)((const u8 *)p - k->heap.base) / GRAIN); }
+
+void *heap_alloc(struct kernel *k, size_t bytes)
+{
+    struct heap *h = &k->heap;
+    unsigned c = class_of(bytes);
+    u64 size = class_bytes(c);
+    u8 *p;
+
+    if (h->free[c]) {
+        p = heap_at(k, h->free[c]);
+        memcpy(&h->free[c], p, sizeof h->free[c]);
+    } else {
+        if (h->limit - h->used < size)
+            return NULL;
+        p = h->base + h->used;
+        h->used += size;
+    }
+    h->live += size;
+    memset(p, 0, size);
+    return p;
+}
+
+void heap_free(struct kernel *k, void *p, size_t bytes)
+{
+    struct heap *h = &k->heap;
+    unsigned c = class_of(bytes);
+
+    memcpy(p, &h->free[c], sizeof h->free[c]);
+    h->free[c] = heap_handle(k, p);
+    h->live -= class_bytes(c);
+}

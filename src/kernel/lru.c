@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * lru.c - the small per-CPU batches through which pages reach the LRU lists.  Called where pages are made, locked or
+ * marked lazily freeable, and by every operation that drains.
+ * All that can be seen of them: a page in a batch carries a reference, so a copy-on-write fault on another CPU must
+ * copy it, and MADV_FREE only takes effect when its batch drains.  A batch of 31 drains when it is full; draining a
+ * CPU drains that CPU only. */
+#include "calls.h"
+
+static void drain_batch(struct kernel *k, unsigned cpu, enum lru_batch which)
+{
+    u32 n = k->cpu[cpu].batch[which].n;
+
+    k->cpu[cpu].batch[which].n = 0;
+    for (u32 i = 0; i < n; i++) {
+        struct frame *f = &k->frames[k->cpu[cpu].batch[which].frame[i]];
+        f->lru = LRU_ON;
+        if (which == LRU_LAZYFREE && f->kind == FRAME_ANON)
+            f->flags |= FRAME_LAZYFREE;
+        frame_put(k, f);
+    }
+}
+
+void lru_add(struct kernel *k, struct frame *f, enum lru_batch which)
+{
+    unsigned cpu = k->this_cpu;
+    u32 *n = &k->cpu[cpu].batch[which].n;
+
+    f = folio_of(k, f);
+    if (f->lru != LRU_ON)
+        return;
+    f->refs++;
+    f->lru = (u8)(which | cpu << 2);
+    k->cpu[cpu].batch[which].frame[(*n)++] = (u32)frame_pfn(k, f).n;
+    if (*n == k->q.batch_pages || (f->flags & FRAME_HUGE))
+        drain_batch(k, cpu, which);
+}
+
+/* lru_add_drain(): all batches of the CPU on which the current call runs. */
+void lru_drain(struct kernel *k)
+{
+    for (unsigned w = LRU_ADD; w < LRU_BATCHES; w++)
+        drain_batch(k, k->this_cpu, (enum lru_batch)w);
+}

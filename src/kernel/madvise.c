@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ * madvise.c - advice.  Called by the embedder.
+ * The advice is checked before anything, then the range; the mappings are visited in order, a hole gives ENOMEM at the
+ * end, an error of one mapping stops there.  Advice that only changes flags splits and merges like mprotect. */
+#include "calls.h"
+
+/* ---- advice that is a flag ---------------------------------------------------------------------------------------- */
+
+static const struct flag_advice {
+    u8 advice;
+    u64 set, clear, forbidden; /* EINVAL on a mapping with a forbidden flag                                        */
+    bool anon_only;            /* EINVAL on file mappings                                                          */
+    bool skip_special;         /* does nothing to mappings that cannot have it                                     */
+} flag_advice[] = {
+    { MM_MADV_NORMAL, 0, VM_SEQ_READ | VM_RAND_READ, 0, false, false },
+    { MM_MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ, 0, false, false },
+    { MM_MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ, 0, false, false },
+    { MM_MADV_DONTFORK, VM_DONTCOPY, 0, 0, false, false },
+    { MM_MADV_DOFORK, 0, VM_DONTCOPY, VM_SPECIAL, false, false },
+    { MM_MADV_DONTDUMP, VM_DONTDUMP, 0, 0, false, false },
+    { MM_MADV_DODUMP, 0, VM_DONTDUMP, VM_SPECIAL | VM_DROPPABLE, false, false },
+    { MM_MADV_WIPEONFORK, VM_WIPEONFORK, 0, VM_SHARED, true, false },
+    { MM_MADV_KEEPONFORK, 0, VM_WIPEONFORK, VM_DROPPABLE, false, false },
+    { MM_MADV_MERGEABLE, VM_MERGEABLE, 0, VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE, false, true },
+    { MM_MADV_UNMERGEABLE, 0, VM_MERGEABLE, 0, false, false },
+    { MM_MADV_HUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE, 0, false, false },
+    { MM_MADV_NOHUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE, 0, false, false },
+};
+
+static const struct flag_advice *flag_advice_of(int advice)
+{
+    for (size_t i = 0; i < COUNT_OF(flag_advice); i++)
+        if (flag_advice[i].advice == advice)
+            return &flag_advice[i];
+    return NULL;
+}
+
+static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_advice *a)
+{
+    struct vma *v = *pv;
+    u64 flags = (v->flags & ~a->clear) | a->set;
+
+    if (v->flags & a->forbidden)
+        return a->skip_special ? 0 : -MM_EINVAL;
+    if (a->anon_only && v->file)
+        return -MM_EINVAL;
+    if (flags == v->flags)
+        return 0;
+    v = vma_modify(v, start, end, flags);
+    if (v)
+        *pv = v;
+    return v ? 0 : -MM_EAGAIN;
+}
+
+/* ---- advice that acts --------------------------------------------------------------------------------------------- */
+
+static long dontneed(struct vma *v, u64 start, u64 end, bool locked_too)
+{
+    if (v->flags & (VM_PFNMAP | (locked_too ? 0 : VM_LOCKED)))
+        return -MM_EINVAL;
+    zap_single(v, start, end, ZAP_RECLAIM);
+    return 0;
+}
+
+/* The entry is cleaned and stays; the page may be dropped later unless it is written first. */
+static void free_entry(struct gather *g, u64 *e, u64 va, bool cold_only)
+{
+    struct kernel *k = g->mm->k;
+    struct frame *f = pte_counted(*e) ? frame_at(k, pte_pfn(*e)) : NULL;
+    u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D);
+
+    if (!f || (cold_only && f->mapped != 1))
+        return;
+    if (*e & clear) {
+        pte_store(k, e, *e & ~clear);
+        gather_pte(g, va);
+    }
+    if (!cold_only && f->kind == FRAME_ANON && !(f->flags & (FRAME_LAZYFREE | FRAME_HUGE)) && f->lru == LRU_ON)
+        lru_add(k, f, LRU_LAZYFREE);
+}
+
+static void free_range(struct vma *v, u64 start, u64 end, bool cold_only)
+{
+    struct gather g = gather_begin(v->mm);
+
+    lru_drain(v->mm->k);
+    for (u64 va = start, next; va < end; va = next) {
+        struct span s = pgtable_span(v->mm, va, end);
+        next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd)) {
+            if (*s.pmd & PTE_SPECIAL)
+                continue;
+            if (next - va == PMD_BYTES) {
+                huge_age(&g, s.pmd, va, cold_only);
+                continue;
+            }
+            huge_split(v->mm, s.pmd, va);
+            s = pgtable_span(v->mm, va, end);
+        }
+        if (!s.pte)
+            continue;
+        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
+            free_entry(&g, e, va, cold_only);
+    }
+    gather_flush(&g);
+}
+
+static long lazyfree(struct vma *v, u64 start, u64 end)
+{
+    if (!vma_is_anon(v) || (v->flags & (VM_LOCKED | VM_PFNMAP)))
+        return -MM_EINVAL;
+    free_range(v, start, end, false);
+    return 0;
+}
+
+/* Without memory pressure both only make the pages look old. */
+static long cold(struct vma *v, u64 start, u64 end)
+{
+    if (v->flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB))
+        return -MM_EINVAL;
+    free_range(v, start, end, true);
+    return 0;
+}
+
+static long willneed(struct vma *v, u64 start, u64 end)
+{
+    if (v->file && !vma_is_shmem(v) && !v->file->inode->cached) {
+        struct inode *i = v->file->inode;
+        u64 n = v->pgoff + ((start - v->start) >> PAGE_LG2), last = n + ((end - start) >> PAGE_LG2);
+        for (; n < last && n < inode_pages(i); n++)
+            if (!cache_peek(i, n) && !cache_add(i, n))
+                return 0;                /* advice may be ignored */
+    }
+    return 0;
+}
+
+/* Punch a hole: only a shared mapping that may be written. */
+static long remove_pages(struct vma *v, u64 start, u64 end)
+{
+    u64 first = v->pgoff + ((start - v->start) >> PAGE_LG2), last = first + ((end - start) >> PAGE_LG2);
+
+    if ((v->flags & VM_LOCKED) || !v->file)
+        return -MM_EINVAL;
+    if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
+        return -MM_EACCES;
+    unmap_file_range(v->file->inode, first, last, ZAP_CACHE_ONLY);
+    cache_remove(v->file->inode, first, last);
+    return 0;
+}
+
+/* ---- guard regions ------------------------------------------------------------------------------------------------ */
+
+static long guard_install(struct vma *v, u64 start, u64 end)
+{
+    struct kernel *k = v->mm->k;
+
+    if ((v->flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED)) || (v->file && !k->q.guard_files))
+        return -MM_EINVAL;
+    if (!anon_vma_prepare(v))
+        return -MM_ENOMEM;
+    v->flags |= k->q.guard_flag ? VM_MAYBE_GUARD : 0;
+    zap_single(v, start, end, 0);
+    for (u64 va = start; va < end; va += PAGE_BYTES) {
+        u64 *e = pgtable_make(v->mm, va, 0);
+        if (!e)
+            return -MM_ENOMEM;
+        pte_store(k, e, PTE_GUARD);
+    }
+    return 0;
+}
+
+static long guard_remove(struct vma *v, u64 start, u64 end)
+{
+    if ((v->flags & (VM_SPECIAL | VM_HUGETLB)) || (v->file && !v->mm->k->q.guard_files))
+        return -MM_EINVAL;
+    for (u64 va = start, next; va < end; va = next) {
+        struct span s = pgtable_span(v->mm, va, end);
+        next = s.end;
+        if (!s.pte)
+            continue;
+        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
+            if (*e == PTE_GUARD)
+                pte_store(v->mm->k, e, 0);
+    }
+    return 0;
+}
+
+/* ---- the call ----------------------------------------------------------------------------------------------------- */
+
+static bool known(const struct kernel *k, int advice)
+{
+    switch (advice) {
+    case MM_MADV_WILLNEED: case MM_MADV_DONTNEED: case MM_MADV_FREE: case MM_MADV_REMOVE: case MM_MADV_COLD:
+    case MM_MADV_PAGEOUT: case MM_MADV_POPULATE_READ: case MM_MADV_POPULATE_WRITE: case MM_MADV_DONTNEED_LOCKED:
+    case MM_MADV_COLLAPSE:
+        return true;
+    case MM_MADV_GUARD_INSTALL: case MM_MADV_GUARD_REMOVE:
+        return k->q.guard_regions;
+    default:
+        return flag_advice_of(advice) != NULL;
+    }
+}
+
+/* A sealed mapping that may not be written keeps its contents. */
+static bool seal_forbids(const struct vma *v, int advice)
+{
+    if (!(v->flags & VM_SEALED) || v->file || (v->flags & VM_WRITE))
+        return false;
+    return advice == MM_MADV_FREE || advice == MM_MADV_DONTNEED || advice == MM_MADV_DONTNEED_LOCKED ||
+           advice == MM_MADV_REMOVE || advice == MM_MADV_DONTFORK || advice == MM_MADV_WIPEONFORK ||
+           advice == MM_MADV_GUARD_INSTALL;
+}
+
+static long advise_one(struct vma **pv, u64 start, u64 end, int advice)
+{
+    const struct flag_advice *flag = flag_advice_of(advice);
+    struct vma *v = *pv;
+
+    if (seal_forbids(v, advice))
+        return -MM_EPERM;
+    if (flag)
+        return advise_flag(pv, start, end, flag);
+    switch (advice) {
+    case MM_MADV_DONTNEED: return dontneed(v, start, end, false);
+    case MM_MADV_DONTNEED_LOCKED: return dontneed(v, start, end, true);
+    case MM_MADV_FREE: return lazyfree(v, start, end);
+    case MM_MADV_COLD: case MM_MADV_PAGEOUT: return cold(v, start, end);
+    case MM_MADV_WILLNEED: return willneed(v, start, end);
+    case MM_MADV_REMOVE: return remove_pages(v, start, end);
+    case MM_MADV_GUARD_INSTALL: return guard_install(v, start, end);
+    case MM_MADV_GUARD_REMOVE: return guard_remove(v, start, end);
+    case MM_MADV_COLLAPSE: return huge_collapse(v, start, end);
+    default: return -MM_EINVAL;
+    }
+}
+
+/* MADV_POPULATE_*: stops at the first hole, wrong right or failing page, and says which it was. */
+static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
+{
+    for (u64 at = start; at < end; ) {
+        struct vma *v = vma_at(mm, at);
+        u64 stop;
+        long r;
+        if (!v)
+            return -MM_ENOMEM;
+        if ((v->flags & (VM_IO | VM_PFNMAP)) || !(v->flags & (write ? VM_WRITE : VM_READ)))
+            return -MM_EINVAL;
+        stop = v->end < end ? v->end : end;
+        r = populate_pages(v, at, stop, write);
+        if (r)
+            return r;
+        at = stop;
+    }
+    return 0;
+}
+
+long mm_madvise(struct proc *p, u64 addr, u64 len, int advice)
+{
+    u64 end = addr + page_up(len), at = addr;
+    long unmapped = 0;
+
+    kernel_enter(p);
+    if (!known(p->k, advice) || (addr & PAGE_MASK_LOW) || (len && !page_up(len)) || end < addr)
+        return -MM_EINVAL;
+    EXPLAIN(p->k, "madvise %x-%x: advice %d", addr, end, advice);
+    if (advice == MM_MADV_POPULATE_READ || advice == MM_MADV_POPULATE_WRITE)
+        return populate_advice(p->mm, addr, end, advice == MM_MADV_POPULATE_WRITE);
+    while (at < end) {
+        struct vma *v = vma_find(p->mm, at);
+        u64 stop;
+        long r;
+        if (!v)
+            return -MM_ENOMEM;
+        if (at < v->start) {
+            unmapped = -MM_ENOMEM;
+            at = v->start;
+            if (at >= end)
+                break;
+        }
+        stop = v->end < end ? v->end : end;
+        r = advise_one(&v, at, stop, advice);
+        if (r)
+            return r;
+        at = stop;
+    }
+    return unmapped;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ * mm.h - the objects of the memory manager and what must hold between them.  Included by every file of this room;
+ * the functions are in calls.h.
+ *
+ *   frame       one page of physical memory (metadata only)      kernel.frames[pfn]
+ *   mm          an address space                                 procs share it after PROC_FORK_VM
+ *   vma         one mapping: [start, end) of an mm               treap by address, threaded by prev and next
+ *   anon_vma    identity of a family of anonymous pages          vma->chain lists the ones a vma belongs to
+ *   inode       a page cache; mm_file is one open file on it
+ *
+ * Equations, proved by mm_check():
+ *   frame.mapped == number of present entries that map it == length of its reverse map
+ *   frame.refs   == mapped + (in a page cache) + (in an LRU batch)
+ *   mm.rss[kind] == number of present entries that map frames of that kind
+ *   two neighbours in an mm never overlap; free frames + used frames == all frames */
+#ifndef PAGEWALK_KERNEL_MM_H
+#define PAGEWALK_KERNEL_MM_H
+
+#include <string.h>
+
+#include "arch/x86_pte.h"
+#include "base/check.h"
+#include "pagewalk/kernel.h"
+
+/* ---- vm_flags, by Linux's names and values ------------------------------------------------------------------- */
+
+enum {
+    VM_READ = 0x1, VM_WRITE = 0x2, VM_EXEC = 0x4, VM_SHARED = 0x8,
+    VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40, VM_MAYSHARE = 0x80,
+    VM_GROWSDOWN = 0x100, VM_PFNMAP = 0x400, VM_MAYBE_GUARD = 0x800, VM_LOCKED = 0x2000, VM_IO = 0x4000,
+    VM_SEQ_READ = 0x8000, VM_RAND_READ = 0x10000, VM_DONTCOPY = 0x20000, VM_DONTEXPAND = 0x40000,
+    VM_LOCKONFAULT = 0x80000, VM_ACCOUNT = 0x100000, VM_NORESERVE = 0x200000, VM_HUGETLB = 0x400000,
+    VM_WIPEONFORK = 0x2000000, VM_DONTDUMP = 0x4000000, VM_MIXEDMAP = 0x10000000, VM_HUGEPAGE = 0x20000000,
+    VM_NOHUGEPAGE = 0x40000000,
+};
+#define VM_MERGEABLE 0x80000000ull
+#define VM_DROPPABLE (1ull << 40)
+#define VM_SEALED (1ull << 42)
+#define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_MAYACCESS (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
+#define VM_LOCKED_MASK (VM_LOCKED | VM_LOCKONFAULT)
+#define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+
+#define TASK_SIZE 0x7ffffffff000ull
+#define MMAP_BASE 0x7ffff7fff000ull /* address randomisation off, 8 MiB stack limit                          */
+#define MAP32_START 0x40000000ull
+#define MAP32_END 0x80000000ull
+#define STACK_GUARD_BYTES (256 * PAGE_BYTES)
+#define PMD_BYTES (1ull << 21)
+#define PTRS_PER_TABLE 512
+#define TOP_LEVEL 3
+
+/* ---- page-table entries: what software keeps in bits that hardware ignores ------------------------------------ */
+
+#define PTE_SPECIAL (1ull << 9)              /* a frame without counts: the zero page, [vvar]                 */
+#define PTE_PROTNONE (1ull << 8)             /* with P=0: present to the kernel, no access for anyone         */
+#define PTE_GUARD ((29ull << 59) | (1ull << 1)) /* not present: a guard marker of MADV_GUARD_INSTALL           */
+#define PTE_TABLE (X86_PTE_P | X86_PTE_RW | X86_PTE_US | X86_PTE_A | X86_PTE_D)
+
+static inline bool pte_present(u64 e) { return (e & X86_PTE_P) || (e & PTE_PROTNONE); }
+static inline pfn_t pte_pfn(u64 e) { return pa_to_pfn(e & X86_PTE_ADDR); }
+/* A present entry whose frame is counted (not special). */
+static inline bool pte_counted(u64 e) { return pte_present(e) && !(e & PTE_SPECIAL); }
+/* A 2 MiB leaf at level 1, also when made inaccessible. */
+static inline bool pmd_huge(u64 e) { return pte_present(e) && (e & X86_PTE_PS); }
+static inline bool pmd_table(u64 e) { return (e & X86_PTE_P) && !(e & X86_PTE_PS); }
+
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
+
+#define ORDERS 11                            /* blocks of 1 .. 1024 frames                                    */
+#define HUGE_ORDER 9
+#define NO_FRAME 0xffffffffu
+
+enum frame_kind {
+    FRAME_TAIL,      /* inside a free block                                                                   */
+    FRAME_FREE,      /* first frame of a free block of `order`; in a free list                                */
+    FRAME_TABLE, FRAME_ANON, FRAME_FILE, FRAME_SHMEM, FRAME_RESERVED, FRAME_KINDS
+};
+enum frame_flag {
+    FRAME_EXCLUSIVE = 1,   /* anonymous: belongs to one process (PageAnonExclusive)                            */
+    FRAME_DIRTY = 2,       /* page cache: differs from the disk                                                */
+    FRAME_READAHEAD = 4,   /* page cache: touching it starts the next readahead                                */
+    FRAME_LAZYFREE = 8,    /* anonymous: MADV_FREE has taken effect (not swap-backed)                           */
+    FRAME_HUGE = 16,       /* part of a 2 MiB folio; the head is the aligned frame                              */
+};
+enum lru_batch { LRU_ON, LRU_ADD, LRU_MLOCK, LRU_LAZYFREE, LRU_BATCHES };
+
+/* rmap of a frame: `map` is the first mapping, `more` the handle of a list of further ones.  A mapping is a page
+ * number (36 bits) with the handle of its mm above it. */
+struct frame {
+    u32 refs;
+    u32 mapped;
+    union {
+        u64 map;                          /* used frames                                                     */
+        struct { u32 next, prev; } free;  /* free lists, and lists of frames about to be freed               */
+    };
+    u32 more;       /* of a level-1 table: list of tables deposited for its 2 MiB pages                        */
+    u32 inode;      /* handle of the page cache that holds it; 0: none                                         */
+    u32 index;      /* its page number there                                                                   */
+    u8 kind, order, flags;
+    u8 lru;         /* enum lru_batch it waits in (low 2 bits), CPU of the batch above                         */
+};
+_Static_assert(sizeof(struct frame) == 32, "two per cache line");
+
+struct rmap_node { u64 map; u32 next; u32 pad; };
+
+/* ---- address spaces --------------------------------------------------------------------------------------------- */
+
+/* Freed when no vma is attached.  A fork child's has the parent's as `parent`; the first of a family is its own. */
+struct anon_vma {
+    struct anon_vma *parent;
+    u32 vmas;       /* chain entries that name it                                                              */
+    u32 children;   /* anon_vmas whose parent it is, itself included for the first of a family                 */
+    u32 active;     /* vmas whose ->anon_vma it is                                                             */
+};
+struct avc { struct anon_vma *av; struct avc *next; };
+
+struct vma {
+    u64 start, end, pgoff, flags;
+    struct mm *mm;
+    struct anon_vma *anon_vma;
+    struct avc *chain;                    /* oldest first; more than one after a fork                        */
+    struct mm_file *file;
+    const char *name;                     /* special mappings                                                 */
+    u64 tag;
+    struct vma *up, *left, *right;        /* treap: start ascends, prio is a heap                             */
+    struct vma *prev, *next;
+    u64 gap;                              /* free bytes below start, down to the previous vma                 */
+    u64 max_gap;                          /* largest gap in this subtree                                      */
+    struct vma *file_next, **file_link;   /* vmas of one inode                                                */
+    u32 prio;
+};
+
+enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };
+
+struct mm {
+    struct kernel *k;
+    struct mm *next, **link;              /* all address spaces                                               */
+    u32 users, handle;
+    pfn_t top;
+    struct vma *root, *first, *cache;
+    u32 map_count, rand;
+    u64 rss[RSS_KINDS], tables;
+    u64 peak_rss, peak_tables, peak_vm;
+    u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
+    u64 start_brk, brk, start_stack, mmap_base, def_flags;
+    u64 cpus;                             /* CPUs that run it                                                 */
+};
+
+struct proc {
+    struct kernel *k;
+    struct mm *mm;                        /* NULL after proc_exit()                                           */
+    char name[16];
+    struct mm_counters counters;
+    u64 adopt, adopted_choice;            /* ADOPT_NONE: choose                                               */
+    u64 tag;
+    struct mm_rss last;                   /* as it was at exit; before that only the peak of earlier programs  */
+};
+#define ADOPT_NONE (~(u64)0)
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+#define RADIX_LG2 6
+struct radix_node { u32 used; u32 slot[1u << RADIX_LG2]; }; /* leaf: frame numbers (0: none); above: handles   */
+
+struct inode {
+    struct kernel *k;
+    struct inode *next;                   /* hash chain                                                       */
+    u64 ino, size;
+    u32 major, minor;
+    u32 handle, opens;                    /* mm_files that name it                                            */
+    u32 root;                             /* radix handle                                                     */
+    u8 height, fs, folio_lg2;
+    bool cached, anonymous;               /* anonymous: shared anonymous memory, dies with its last file      */
+    u64 pages, charged;                   /* in the cache; pages of commit charge (shared anonymous memory)   */
+    struct vma *vmas;
+};
+
+struct mm_file {
+    struct inode *inode;
+    u32 refs;                             /* the opener's and one for each vma                                */
+    bool writable;
+    struct { u64 start, size, async; u32 misses; } ra; /* readahead window, in pages                          */
+    char *path;
+    u32 path_bytes;
+};
+
+/* ---- the kernel ------------------------------------------------------------------------------------------------- */
+
+struct heap { u8 *base; u64 used, limit; u32 free[66]; u64 live; };
+
+#define BATCH_PAGES 31
+#define MAX_CPUS 64
+struct cpu {
+    struct proc *proc;
+    struct { u32 n, frame[BATCH_PAGES]; } batch[LRU_BATCHES];
+};
+
+/* Differences between kernel versions; one row per version in kver.c. */
+struct quirks {
+    u32 version;
+    bool merge_unfaulted;     /* 6.16: a faulted range merges with an unfaulted neighbour                      */
+    bool mremap_checks_first; /* 6.17: source checked before the target is unmapped; several vmas move at once */
+    bool whole_folios;        /* 6.18: faults map whole large folios                                           */
+    bool stack_nohuge;        /* 6.7: MAP_STACK sets VM_NOHUGEPAGE                                             */
+    bool thp_align;           /* 6.7: anonymous maps of 2 MiB multiples are aligned                            */
+    bool uncharge_unfaulted;  /* 6.7: mprotect to read-only uncharges untouched anonymous memory               */
+    bool guard_regions, guard_files; /* 6.13, 6.15                                                             */
+    bool guard_flag;          /* 6.19: VM_MAYBE_GUARD, ignored in merges                                       */
+    bool huge_zero_cow_huge;  /* 6.13: write to the huge zero page allocates a huge page                       */
+    bool pt_reclaim;          /* 6.14: MADV_DONTNEED frees page tables that became empty                       */
+    u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                   */
+    bool mseal, exact_rss;
+};
+
+/* One TLB flush on its way to other CPUs. */
+struct flush { struct mm *mm; u64 start, end; u8 stride_lg2; bool full; };
+
+#define INODE_HASH 256
+struct kernel {
+    struct hw hw;
+    struct kernel_config cfg;
+    struct quirks q;
+    struct heap heap;
+    struct frame *frames;
+    u64 nr_frames, frontier;              /* frames at and above the frontier were never used                  */
+    u32 free_list[ORDERS];
+    u64 nr_free[ORDERS];                  /* blocks in each list (below the frontier)                          */
+    u64 free_frames;
+    u64 kind_frames[FRAME_KINDS];
+    pfn_t idle_top, zero, vdso, huge_zero;
+    u64 huge_zero_refs;
+    u64 committed, totalram;
+    struct mm *mms;
+    struct inode *inodes[INODE_HASH];
+    u64 next_ino;
+    struct cpu cpu[MAX_CPUS];
+    unsigned this_cpu;                    /* on which the current call runs                                    */
+    struct proc *actor;                   /* whose counters pay                                                */
+    struct proc nobody;                   /* pays for what no process asked for (truncation by the embedder)   */
+    struct flush flush;
+    struct pw_out explain;
+    void (*on_fault)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
+    void *on_fault_ctx;
+};
+
+/* ---- operations in flight ---------------------------------------------------------------------------------------- */
+
+/* Unmapping gathers: entries are cleared first, then one flush, then the frames go. */
+struct gather {
+    struct mm *mm;
+    u64 start, end;
+    u32 doomed, pages;                    /* list of frames to free                                           */
+    bool ptes, pmds, tables, dirty_files, full_mm;
+};
+
+/* One fault on its way through the handler. */
+struct fault {
+    struct mm *mm;
+    struct vma *vma;
+    u64 addr;                             /* page-aligned                                                      */
+    bool write, grew;
+    struct mm_trap_result *out;
+};
+enum fault_result { FAULT_DONE, FAULT_OOM, FAULT_SIGBUS, FAULT_SIGSEGV };
+
+/* What a merge is asked: may [start, end) with these attributes join its neighbours? */
+struct merge {
+    struct mm *mm;
+    u64 start, end, pgoff, flags;
+    struct vma *prev, *next;
+    struct vma *middle;                   /* the existing vma that contains the range; NULL: new range         */
+    struct vma *copied_from;              /* mremap's source                                                   */
+    struct anon_vma *anon_vma;
+    struct mm_file *file;
+    const char *name;
+    bool left_only;                       /* brk                                                               */
+    bool oom;                             /* out: no memory; nothing has changed                               */
+};
+
+#endif

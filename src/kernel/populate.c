@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * populate.c - faulting pages in without a trap.  Called for MAP_POPULATE, locked mappings, mlock and
+ * MADV_POPULATE_*.  The fault handler is called directly; the machine is not involved.
+ * A writable private mapping is populated with write faults (so that copy-on-write is broken), everything else with
+ * read faults.  VM_LOCKONFAULT mappings are skipped. */
+#include "calls.h"
+
+/* Is the page there, and writable if that is needed? */
+static bool already(const struct mm *mm, u64 va, bool write)
+{
+    const u64 *e = pgtable_find(mm, va, 1);
+
+    if (e && pmd_table(*e))
+        e = pgtable_find(mm, va, 0);
+    else if (e && !pmd_huge(*e))
+        return false;
+    return e && pte_present(*e) && (!write || (*e & X86_PTE_RW));
+}
+
+/* Fault in [start, end) of one mapping; 0, -EFAULT (SIGBUS, guard region) or -ENOMEM. */
+long populate_pages(struct vma *v, u64 start, u64 end, bool write)
+{
+    struct mm *mm = v->mm;
+
+    for (u64 va = start; va < end; va += PAGE_BYTES) {
+        while (!already(mm, va, write)) {
+            struct mm_trap_result out = { 0 };
+            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .out = &out };
+            enum fault_result r = fault_handle(&f);
+            if (r != FAULT_DONE)
+                return r == FAULT_OOM ? -MM_ENOMEM : -MM_EFAULT;
+            fault_tell(mm->k, va, &out);
+        }
+    }
+    return 0;
+}
+
+/* populate_vma_page_range: as mlock wants it. */
+long populate_vma(struct vma *v, u64 start, u64 end)
+{
+    if (v->flags & VM_LOCKONFAULT)
+        return 0;
+    if (!(v->flags & VM_ACCESS))
+        return -MM_EFAULT;
+    return populate_pages(v, start, end, (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+}
+
+/* __mm_populate: all mappings of the range; the first error ends it unless errors do not matter. */
+long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors)
+{
+    for (struct vma *v = vma_overlap(mm, start, end); v && v->start < end; v = v->next) {
+        u64 a = v->start > start ? v->start : start, b = v->end < end ? v->end : end;
+        long r;
+        if (v->flags & (VM_IO | VM_PFNMAP))
+            continue;
+        r = populate_vma(v, a, b);
+        if (r && !ignore_errors)
+            return r;
+    }
+    return 0;
+}

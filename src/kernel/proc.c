@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * proc.c - processes and their address spaces: made, run on a CPU, forked, replaced by exec, ended.  Called by the
+ * embedder.  Every entry point of this room begins with kernel_enter(), which says on which CPU it runs and whose
+ * counters pay. */
+#include "calls.h"
+
+/* ---- address spaces ----------------------------------------------------------------------------------------------- */
+
+struct mm *mm_new(struct kernel *k)
+{
+    struct mm *mm = heap_alloc(k, sizeof *mm);
+
+    if (!mm)
+        return NULL;
+    mm->top = table_alloc(k);
+    if (pfn_is_none(mm->top)) {
+        heap_free(k, mm, sizeof *mm);
+        return NULL;
+    }
+    mm->k = k;
+    mm->users = 1;
+    mm->handle = heap_handle(k, mm);
+    mm->mmap_base = MMAP_BASE;
+    mm->rand = 0x9e3779b9u;
+    mm->next = k->mms;
+    mm->link = &k->mms;
+    if (mm->next)
+        mm->next->link = &mm->next;
+    k->mms = mm;
+    return mm;
+}
+
+/* exit_mmap: everything goes at once; no flush, no CPU runs it any more. */
+static void unmap_all(struct mm *mm)
+{
+    struct gather g = gather_begin(mm);
+
+    lru_drain(mm->k);
+    g.full_mm = true;
+    for (struct vma *v = mm->first; v; v = v->next)
+        zap_range(&g, v, v->start, v->end, ZAP_MARKERS);
+    pgtable_free_range(&g, 0, TASK_SIZE, 0, 0);
+    gather_flush(&g);
+    for (struct vma *v = mm->first, *next; v; v = next) {
+        next = v->next;
+        if (v->flags & VM_ACCOUNT)
+            limits_uncharge(mm->k, (v->end - v->start) >> PAGE_LG2);
+        vma_remove(v);
+        vma_free(v);
+    }
+}
+
+void mm_put(struct mm *mm)
+{
+    struct kernel *k = mm->k;
+
+    if (--mm->users)
+        return;
+    CHECK(!mm->cpus);
+    unmap_all(mm);
+    frames_free(k, mm->top, 0);
+    *mm->link = mm->next;
+    if (mm->next)
+        mm->next->link = mm->link;
+    heap_free(k, mm, sizeof *mm);
+}
+
+/* ---- processes ------------------------------------------------------------------------------------------------------ */
+
+/* The CPU on which a call for p runs: where p is current, else where its address space is, else CPU 0. */
+void kernel_enter(struct proc *p)
+{
+    struct kernel *k = p->k;
+
+    CHECK(p->mm);
+    k->actor = p;
+    if (k->cpu[k->this_cpu].proc == p)
+        return;
+    for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {
+        if (k->cpu[cpu].proc == p) {
+            k->this_cpu = cpu;
+            return;
+        }
+    }
+    k->this_cpu = p->mm->cpus ? (unsigned)__builtin_ctzll(p->mm->cpus) : 0;
+}
+
+static void set_name(struct proc *p, const char *name)
+{
+    size_t n = 0;
+
+    memset(p->name, 0, sizeof p->name);
+    while (name[n] && n < sizeof p->name - 1) {
+        p->name[n] = name[n];
+        n++;
+    }
+}
+
+static struct proc *proc_alloc(struct kernel *k, const char *name)
+{
+    struct proc *p = heap_alloc(k, sizeof *p);
+
+    if (p) {
+        p->k = k;
+        p->adopt = p->adopted_choice = ADOPT_NONE;
+        set_name(p, name);
+    }
+    return p;
+}
+
+struct proc *proc_new(struct kernel *k, const char *name)
+{
+    struct proc *p = proc_alloc(k, name);
+
+    if (!p)
+        return NULL;
+    p->mm = mm_new(k);
+    if (p->mm)
+        return p;
+    heap_free(k, p, sizeof *p);
+    return NULL;
+}
+
+const char *proc_name(const struct proc *p) { return p->name; }
+const struct mm_counters *proc_counters(const struct proc *p) { return &p->counters; }
+void mm_tag(struct proc *p, u64 tag) { p->tag = tag; }
+void mm_set_mmap_base(struct proc *p, u64 mmap_base) { p->mm->mmap_base = mmap_base; }
+
+long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned flags, struct proc **child)
+{
+    struct kernel *k = parent->k;
+    struct proc *p;
+
+    kernel_enter(parent);
+    k->this_cpu = cpu;
+    p = proc_alloc(k, name);
+    if (!p)
+        return -MM_ENOMEM;
+    if (flags & PROC_FORK_VM) {
+        p->mm = parent->mm;
+        p->mm->users++;
+    } else {
+        p->mm = fork_mm(parent->mm);
+    }
+    if (!p->mm) {
+        heap_free(k, p, sizeof *p);
+        return -MM_ENOMEM;
+    }
+    p->tag = parent->tag;
+    *child = p;
+    return 0;
+}
+
+/* ---- CPUs ---------------------------------------------------------------------------------------------------------- */
+
+struct proc *proc_current(const struct kernel *k, unsigned cpu) { return k->cpu[cpu].proc; }
+
+/* Every address space has PCID 0, so the CR3 write forgets the previous one. */
+static void load_mm(struct kernel *k, unsigned cpu, struct mm *from, struct mm *to)
+{
+    if (from == to)
+        return;
+    if (from)
+        from->cpus &= ~(1ull << cpu);
+    if (to)
+        to->cpus |= 1ull << cpu;
+    k->hw.write_reg(k->hw.ctx, cpu, HW_CR3, pfn_to_pa(to ? to->top : k->idle_top));
+}
+
+void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p)
+{
+    struct proc *old = k->cpu[cpu].proc;
+
+    CHECK(cpu < k->hw.cpus && (!p || p->mm));
+    k->cpu[cpu].proc = p;
+    load_mm(k, cpu, old ? old->mm : NULL, p ? p->mm : NULL);
+}
+
+/* ---- exec and exit --------------------------------------------------------------------------------------------------- */
+
+long proc_exec_begin(struct proc *p, const char *name)
+{
+    struct mm *old = p->mm, *mm;
+
+    kernel_enter(p);
+    mm = mm_new(p->k);
+    if (!mm)
+        return -MM_ENOMEM;
+    p->mm = mm;
+    for (unsigned cpu = 0; cpu < p->k->hw.cpus; cpu++)
+        if (p->k->cpu[cpu].proc == p)
+            load_mm(p->k, cpu, old, mm);
+    note_peak_rss(old);
+    if (old->peak_rss > p->last.peak_rss_pages)
+        p->last.peak_rss_pages = old->peak_rss;
+    mm_put(old);
+    set_name(p, name);
+    p->adopt = ADOPT_NONE;
+    return 0;
+}
+
+void proc_exit(struct proc *p)
+{
+    struct mm *mm = p->mm;
+
+    if (!mm)
+        return;
+    kernel_enter(p);
+    mm_rss(p, &p->last);
+    for (unsigned cpu = 0; cpu < p->k->hw.cpus; cpu++)
+        if (p->k->cpu[cpu].proc == p)
+            proc_run_on(p->k, cpu, NULL);
+    p->mm = NULL;
+    mm_put(mm);
+}
+
+void proc_free(struct proc *p)
+{
+    struct kernel *k = p->k;
+
+    proc_exit(p);
+    if (k->actor == p)
+        k->actor = &k->nobody;
+    heap_free(k, p, sizeof *p);
+}
+
+void mm_rss(const struct proc *p, struct mm_rss *out)
+{
+    const struct mm *mm = p->mm;
+
+    if (!mm) {
+        *out = p->last;
+        return;
+    }
+    u64 now = mm->rss[RSS_ANON] + mm->rss[RSS_FILE] + mm->rss[RSS_SHMEM];
+    u64 peak = now > mm->peak_rss ? now : mm->peak_rss;
+    *out = (struct mm_rss){ .anon_pages = mm->rss[RSS_ANON], .file_pages = mm->rss[RSS_FILE],
+                            .shmem_pages = mm->rss[RSS_SHMEM], .table_pages = mm->tables,
+                            .total_vm_pages = mm->total_vm, .locked_pages = mm->locked_vm,
+                            .peak_rss_pages = peak > p->last.peak_rss_pages ? peak : p->last.peak_rss_pages,
+                            .peak_table_pages = mm->peak_tables, .map_count = mm->map_count };
+}

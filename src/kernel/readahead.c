@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * readahead.c - which pages a fault on a page that is not in memory reads from the disk.  Called by filemap.c.
+ * MADV_RANDOM: the page alone.  MADV_SEQUENTIAL: the window from it on.  Else the window around it, until 100 misses
+ * in a row made that look useless.  The page at the last quarter of the window carries a mark; touching it starts the
+ * next window.  Sizes are Linux's for a device with 128 KiB of readahead. */
+#include "calls.h"
+
+#define RA_PAGES 32
+#define LOTS_OF_MISSES 100
+
+static bool read_window(struct mm_file *f, u64 start, u64 size, u64 async_size)
+{
+    struct inode *i = f->inode;
+    u64 end = inode_pages(i);
+
+    f->ra.start = start;
+    f->ra.size = size;
+    f->ra.async = async_size;
+    for (u64 n = start; n < start + size && n < end; n++) {
+        struct frame *page = cache_peek(i, n);
+        if (page)
+            continue;
+        page = cache_add(i, n);
+        if (!page)
+            return false;
+        if (async_size && n == start + size - async_size)
+            page->flags |= FRAME_READAHEAD;
+    }
+    return true;
+}
+
+/* The page at index is missing.  false: no memory. */
+bool readahead_miss(struct mm_file *f, const struct vma *v, u64 index)
+{
+    bool ok = true;
+
+    if (v->flags & VM_RAND_READ) {
+        ;
+    } else if (v->flags & VM_SEQ_READ) {
+        ok = read_window(f, index, RA_PAGES, RA_PAGES / 2);
+    } else {
+        if (f->ra.misses < LOTS_OF_MISSES * 10)
+            f->ra.misses++;
+        if (f->ra.misses <= LOTS_OF_MISSES)
+            ok = read_window(f, index > RA_PAGES / 2 ? index - RA_PAGES / 2 : 0, RA_PAGES, RA_PAGES / 4);
+    }
+    return ok && (cache_peek(f->inode, index) || cache_add(f->inode, index));
+}
+
+static u64 next_size(u64 size)
+{
+    if (size < RA_PAGES / 16)
+        return 4 * size;
+    return size <= RA_PAGES / 2 ? 2 * size : RA_PAGES;
+}
+
+/* The page at index was touched and is in memory. */
+void readahead_hit(struct mm_file *f, const struct vma *v, struct frame *page, u64 index)
+{
+    if (v->flags & VM_RAND_READ)
+        return;
+    if (f->ra.misses)
+        f->ra.misses--;
+    if (!(page->flags & FRAME_READAHEAD))
+        return;
+    page->flags &= (u8)~FRAME_READAHEAD;
+    if (f->ra.size && index == f->ra.start + f->ra.size - f->ra.async) {
+        u64 size = next_size(f->ra.size);
+        read_window(f, f->ra.start + f->ra.size, size, size);
+    } else {
+        u64 next = index + 1;
+        while (next - index <= RA_PAGES && cache_peek(f->inode, next))
+            next++;
+        u64 size = next_size(next - index + 1);
+        read_window(f, next, size, size);
+    }
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * residency.c - mincore, msync and mseal.  Called by the embedder. */
+#include "calls.h"
+
+/* ---- mincore ------------------------------------------------------------------------------------------------------ */
+
+/* A mapped page is in memory; an unmapped one of a file is if the page cache has it. */
+static u8 in_core(const struct vma *v, u64 va)
+{
+    const u64 *e = pgtable_find(v->mm, va, 1);
+    u64 index = v->pgoff + ((va - v->start) >> PAGE_LG2);
+
+    if (e && pmd_huge(*e))
+        return 1;
+    e = e && pmd_table(*e) ? pgtable_find(v->mm, va, 0) : NULL;
+    if (e && *e)
+        return pte_present(*e);
+    if (!v->file)
+        return 0;
+    return cache_peek(v->file->inode, index) || (v->file->inode->cached && index < inode_pages(v->file->inode));
+}
+
+long mm_mincore(struct proc *p, u64 addr, u64 len, u8 *vec)
+{
+    kernel_enter(p);
+    if (addr & PAGE_MASK_LOW)
+        return -MM_EINVAL;
+    if (addr > TASK_SIZE || len > TASK_SIZE - addr)
+        return -MM_ENOMEM;
+    for (u64 va = addr, end = addr + page_up(len); va < end; va += PAGE_BYTES) {
+        const struct vma *v = vma_at(p->mm, va);
+        if (!v)
+            return -MM_ENOMEM;
+        *vec++ = in_core(v, va);
+    }
+    return 0;
+}
+
+/* ---- msync -------------------------------------------------------------------------------------------------------- */
+
+enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+
+/* The page is about to be written back: the next write must be noticed. */
+static void make_clean(struct mm *mm, struct frame *f, u64 va, void *arg)
+{
+    u64 *e = pgtable_find(mm, va, 0);
+
+    (void)f;
+    (void)arg;
+    if (!(*e & (X86_PTE_D | X86_PTE_RW)))
+        return;
+    pte_store(mm->k, e, *e & ~(X86_PTE_D | X86_PTE_RW));
+    flush_page(mm, va);
+}
+
+static void any_dirty(struct mm *mm, struct frame *f, u64 va, void *arg)
+{
+    (void)f;
+    if (*pgtable_find(mm, va, 0) & X86_PTE_D)
+        *(bool *)arg = true;
+}
+
+static void write_back(struct inode *i, struct frame *f, void *arg)
+{
+    bool dirty = f->flags & FRAME_DIRTY;
+
+    (void)arg;
+    rmap_each(i->k, f, any_dirty, &dirty);
+    if (!dirty)
+        return;
+    rmap_each(i->k, f, make_clean, NULL);
+    f->flags &= (u8)~FRAME_DIRTY;
+}
+
+long mm_msync(struct proc *p, u64 addr, u64 len, int flags)
+{
+    u64 end = addr + page_up(len);
+    long unmapped = 0;
+
+    kernel_enter(p);
+    if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (addr & PAGE_MASK_LOW) ||
+        ((flags & MS_ASYNC) && (flags & MS_SYNC)))
+        return -MM_EINVAL;
+    if (end < addr)
+        return -MM_ENOMEM;
+    for (u64 at = addr; at < end; ) {
+        struct vma *v = vma_overlap(p->mm, at, end);
+        if (!v)
+            return -MM_ENOMEM;
+        if (at < v->start) {
+            if (flags == MS_ASYNC)
+                return -MM_ENOMEM;
+            unmapped = -MM_ENOMEM;
+            at = v->start;
+        }
+        if ((flags & MS_INVALIDATE) && (v->flags & VM_LOCKED))
+            return -MM_EBUSY;
+        u64 stop = v->end < end ? v->end : end;
+        if ((flags & MS_SYNC) && (v->flags & VM_SHARED) && vma_wants_writenotify(v)) {
+            u64 first = v->pgoff + ((at - v->start) >> PAGE_LG2);
+            cache_each(v->file->inode, first, first + ((stop - at) >> PAGE_LG2), write_back, NULL);
+        }
+        at = stop;
+    }
+    return unmapped;
+}
+
+/* ---- mseal -------------------------------------------------------------------------------------------------------- */
+
+static bool has_hole(struct mm *mm, u64 start, u64 end)
+{
+    for (u64 at = start; at < end; ) {
+        const struct vma *v = vma_at(mm, at);
+        if (!v)
+            return true;
+        at = v->end;
+    }
+    return false;
+}
+
+long mm_mseal(struct proc *p, u64 addr, u64 len, u64 flags)
+{
+    u64 end = addr + page_up(len);
+
+    kernel_enter(p);
+    if (!p->k->q.mseal)
+        return -MM_ENOSYS;
+    if (flags || (addr & PAGE_MASK_LOW) || (len && !page_up(len)) || end < addr)
+        return -MM_EINVAL;
+    if (has_hole(p->mm, addr, end))
+        return -MM_ENOMEM;
+    for (u64 at = addr; at < end; ) {
+        struct vma *v = vma_at(p->mm, at);
+        u64 stop = v->end < end ? v->end : end;
+        if (!(v->flags & VM_SEALED) && !vma_modify(v, at, stop, v->flags | VM_SEALED))
+            return -MM_ENOMEM;
+        at = stop;
+    }
+    return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * show_status.c - the Vm and Rss lines of /proc/PID/status, and the system's meminfo and buddyinfo.  Called by the
+ * embedder.  Of meminfo only the lines that this kernel has numbers for are printed. */
+#include "calls.h"
+
+static void put_line(const struct pw_out *out, const char *head, size_t column, u64 pages)
+{
+    struct text t = { .len = 0 };
+
+    text_str(&t, head);
+    text_pad_to(&t, column);
+    text_dec_right(&t, pages << (PAGE_LG2 - 10), 8);
+    text_str(&t, " kB\n");
+    text_emit(&t, out);
+}
+
+/* The program's own text: the lowest executable file mapping, since no ELF header was read here. */
+static u64 text_pages(const struct mm *mm)
+{
+    for (const struct vma *v = mm->first; v; v = v->next)
+        if (v->file && (v->flags & (VM_EXEC | VM_WRITE)) == VM_EXEC)
+            return (v->end - v->start) >> PAGE_LG2;
+    return 0;
+}
+
+void mm_show_status(const struct proc *p, const struct pw_out *out)
+{
+    const struct mm *mm = p->mm;
+    struct mm_rss r;
+
+    if (!mm)
+        return;
+    mm_rss(p, &r);
+    u64 text = text_pages(mm);
+    const struct { const char *name; u64 pages; } rows[] = {
+        { "VmPeak:\t", mm->peak_vm }, { "VmSize:\t", mm->total_vm }, { "VmLck:\t", mm->locked_vm }, { "VmPin:\t", 0 },
+        { "VmHWM:\t", r.peak_rss_pages }, { "VmRSS:\t", r.anon_pages + r.file_pages + r.shmem_pages },
+        { "RssAnon:\t", r.anon_pages }, { "RssFile:\t", r.file_pages }, { "RssShmem:\t", r.shmem_pages },
+        { "VmData:\t", mm->data_vm }, { "VmStk:\t", mm->stack_vm }, { "VmExe:\t", text },
+        { "VmLib:\t", mm->exec_vm - (text < mm->exec_vm ? text : mm->exec_vm) }, { "VmPTE:\t", mm->tables },
+        { "VmSwap:\t", 0 },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        put_line(out, rows[i].name, 0, rows[i].pages);
+}
+
+void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
+{
+    u64 cache = k->kind_frames[FRAME_FILE] + k->kind_frames[FRAME_SHMEM] - 1; /* the vdso's frame is no cache */
+    u64 total = k->totalram >> PAGE_LG2;
+    const struct { const char *name; u64 pages; } rows[] = {
+        { "MemTotal:", total }, { "MemFree:", k->free_frames }, { "MemAvailable:", k->free_frames + cache -
+        k->kind_frames[FRAME_SHMEM] }, { "Buffers:", 0 }, { "Cached:", cache }, { "SwapCached:", 0 },
+        { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "AnonPages:", k->kind_frames[FRAME_ANON] },
+        { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
+        { "CommitLimit:", total / 2 }, { "Committed_AS:", k->committed },
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        put_line(out, rows[i].name, 16, rows[i].pages);
+}
+
+/* One zone.  Memory above the frontier is free in blocks of the largest order. */
+void kernel_show_buddyinfo(const struct kernel *k, const struct pw_out *out)
+{
+    struct text t = { .len = 0 };
+    u64 untouched = k->nr_frames - k->frontier;
+
+    text_str(&t, "Node 0, zone   Normal ");
+    for (unsigned o = 0; o < ORDERS; o++) {
+        u64 n = k->nr_free[o] + (o == ORDERS - 1 ? untouched >> o : untouched >> o & 1);
+        text_dec_right(&t, n, 6);
+        text_char(&t, ' ');
+    }
+    text_char(&t, '\n');
+    text_emit(&t, out);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ * vma_merge.c - joining and splitting mappings.  Called by mmap, brk, mremap (new ranges) and by everything that
+ * changes flags of a part of a mapping (existing ranges).
+ * Two neighbours join iff flags, file, name and continuity of pgoff agree, neither is special, and their anonymous
+ * identities are compatible.  Nothing changes when memory runs out (merge.oom).
+ *
+ *   new range ****         existing range **** of vma AAA****BBB
+ *   PPPP****NNNN           PPPP****AAAA    prev takes it, A shrinks      AAAA****NNNN   next takes it
+ *   P, N or both grow      PPPP****NNNN    one or both take it whole     AAA****BBB     no merge: split   */
+#include "calls.h"
+
+static u64 pages_of(const struct vma *v) { return (v->end - v->start) >> PAGE_LG2; }
+
+/* ---- may they join? ------------------------------------------------------------------------------------------- */
+
+/* Flags that do not keep neighbours apart: the merged vma has them if either had. */
+static u64 sticky(const struct kernel *k) { return k->q.guard_flag ? VM_MAYBE_GUARD : 0; }
+
+static bool same_kind(const struct merge *g, const struct vma *v)
+{
+    return !((v->flags ^ g->flags) & ~sticky(g->mm->k)) && v->file == g->file && v->name == g->name;
+}
+
+/* The range would take the neighbour's identity or give it its own; a fork child's is not shared. */
+static bool identity_fits(const struct merge *g, const struct vma *neighbour)
+{
+    if (g->anon_vma == neighbour->anon_vma)
+        return true;
+    if (!neighbour->anon_vma)
+        return g->mm->k->q.merge_unfaulted && !vma_is_fork_child(g->middle) && !vma_is_fork_child(g->copied_from);
+    return !g->anon_vma && !vma_is_fork_child(neighbour);
+}
+
+static bool joins_left(const struct merge *g)
+{
+    const struct vma *p = g->prev;
+    return p && p->end == g->start && same_kind(g, p) && p->pgoff + pages_of(p) == g->pgoff && identity_fits(g, p);
+}
+
+static bool joins_right(const struct merge *g, bool left)
+{
+    const struct vma *n = g->next;
+    if (!n || n->start != g->end || !same_kind(g, n) || g->pgoff + ((g->end - g->start) >> PAGE_LG2) != n->pgoff ||
+        !identity_fits(g, n))
+        return false;
+    return !left || g->prev->anon_vma == n->anon_vma || !g->prev->anon_vma || !n->anon_vma;
+}
+
+/* ---- joining ------------------------------------------------------------------------------------------------------ */
+
+static void set_range(struct vma *v, u64 start, u64 end, u64 pgoff)
+{
+    v->start = start;
+    v->end = end;
+    v->pgoff = pgoff;
+    vma_moved(v);
+}
+
+static void drop(struct vma *v)
+{
+    vma_remove(v);
+    vma_free(v);
+}
+
+/* A new range: NULL and !oom when it cannot join. */
+struct vma *merge_new(struct merge *g)
+{
+    bool left, right;
+    struct vma *target;
+    const struct vma *donor;
+
+    g->oom = false;
+    if (g->flags & VM_SPECIAL)
+        return NULL;
+    left = joins_left(g);
+    right = !g->left_only && joins_right(g, left);
+    if (!left && !right)
+        return NULL;
+    target = left ? g->prev : g->next;
+    donor = left && right && g->next->anon_vma ? g->next : g->copied_from;
+    if (donor && !anon_vma_adopt(target, donor)) {
+        g->oom = true;
+        return NULL;
+    }
+    target->flags |= g->flags & sticky(g->mm->k);
+    if (left && right) {
+        u64 end = g->next->end;
+        target->flags |= g->next->flags & sticky(g->mm->k);
+        drop(g->next);
+        set_range(target, target->start, end, target->pgoff);
+    } else if (left) {
+        set_range(target, target->start, g->end, target->pgoff);
+    } else {
+        set_range(target, g->start, target->end, g->pgoff);
+    }
+    EXPLAIN(g->mm->k, "merged with %s mapping: %x-%x", TEXT(left && right ? "both neighbours'" : left ? "the lower" :
+            "the upper"), target->start, target->end);
+    return target;
+}
+
+/* Part of an existing vma is to get other flags: let a neighbour take it.  NULL and !oom when none can. */
+static struct vma *merge_existing(struct merge *g)
+{
+    struct vma *m = g->middle, *target;
+    bool at_start = g->start == m->start, at_end = g->end == m->end, left, right;
+
+    g->oom = false;
+    if ((g->flags & VM_SPECIAL) || (!at_start && !at_end))
+        return NULL;
+    g->prev = at_start ? m->prev : NULL;
+    g->next = at_end ? m->next : NULL;
+    left = at_start && joins_left(g);
+    right = at_end && joins_right(g, left);
+    if (!left && !right)
+        return NULL;
+    target = left ? g->prev : g->next;
+    if (!anon_vma_adopt(target, left && right && g->next->anon_vma ? g->next : m)) {
+        g->oom = true;
+        return NULL;
+    }
+    target->flags |= g->flags & sticky(g->mm->k);
+    if (left) {
+        u64 end = g->end;
+        if (right) {
+            end = g->next->end;
+            target->flags |= g->next->flags & sticky(g->mm->k);
+            drop(g->next);
+        }
+        huge_split_at(m, g->end);
+        if (at_end)
+            drop(m);
+        else
+            set_range(m, g->end, m->end, m->pgoff + ((g->end - m->start) >> PAGE_LG2));
+        set_range(target, target->start, end, target->pgoff);
+    } else {
+        huge_split_at(m, g->start);
+        if (at_start)
+            drop(m);
+        else
+            set_range(m, m->start, g->start, m->pgoff);
+        set_range(target, g->start, target->end, g->pgoff);
+    }
+    EXPLAIN(g->mm->k, "merged into %x-%x", target->start, target->end);
+    return target;
+}
+
+/* ---- splitting ----------------------------------------------------------------------------------------------------- */
+
+/* Cut v at addr; v keeps the upper part if `keep_upper`.  Ignores max_map_count.  false: no memory. */
+bool vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper)
+{
+    struct vma *other = vma_dup(v);
+    u64 head = (addr - v->start) >> PAGE_LG2;
+
+    if (!other)
+        return false;
+    EXPLAIN(v->mm->k, "split %x-%x at %x", v->start, v->end, addr);
+    huge_split_at(v, addr);
+    if (keep_upper) {
+        other->end = addr;
+        set_range(v, addr, v->end, v->pgoff + head);
+    } else {
+        other->start = addr;
+        other->pgoff += head;
+        set_range(v, v->start, addr, v->pgoff);
+    }
+    vma_insert(other);
+    return true;
+}
+
+static bool vma_split(struct vma *v, u64 addr, bool keep_upper)
+{
+    return v->mm->map_count < v->mm->k->cfg.max_map_count && vma_split_unchecked(v, addr, keep_upper);
+}
+
+/* Make [start, end) of v a vma that may get `flags` (and this name): merge, else split.  The caller then sets the
+ * flags; the tree must not hold a different flag set for long.  NULL: no memory or too many maps; splits stay. */
+struct vma *vma_modify(struct vma *v, u64 start, u64 end, u64 flags)
+{
+    struct merge g = { .mm = v->mm, .start = start, .end = end, .flags = flags, .middle = v, .anon_vma = v->anon_vma,
+                       .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
+    struct vma *merged = merge_existing(&g);
+
+    if (merged)
+        return merged;
+    if (g.oom || (v->start < start && !vma_split(v, start, true)) || (v->end > end && !vma_split(v, end, false)))
+        return NULL;
+    v->flags = flags | (v->flags & sticky(v->mm->k));
+    return v;
+}

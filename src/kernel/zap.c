@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * zap.c - clearing the entries of a range.  Called by munmap, MADV_DONTNEED, truncation, guard installation, exit.
+ * Frames are collected in the gather and freed after its flush.  A dirty entry of a page-cache page hands its dirt to
+ * the page. */
+#include "calls.h"
+
+void rss_add(struct mm *mm, const struct frame *f, int pages)
+{
+    enum rss_kind kind = f->kind == FRAME_ANON ? RSS_ANON : f->kind == FRAME_SHMEM ? RSS_SHMEM : RSS_FILE;
+    mm->rss[kind] += (u64)(s64)pages;
+}
+
+/* The peak is taken before memory goes, as Linux does. */
+void note_peak_rss(struct mm *mm)
+{
+    u64 now = mm->rss[RSS_ANON] + mm->rss[RSS_FILE] + mm->rss[RSS_SHMEM];
+    if (now > mm->peak_rss)
+        mm->peak_rss = now;
+}
+
+static void zap_entry(struct gather *g, u64 *e, u64 va, unsigned how)
+{
+    struct mm *mm = g->mm;
+    struct frame *f;
+    u64 old = *e;
+
+    if (!pte_present(old)) {
+        if (how & ZAP_MARKERS)
+            pte_store(mm->k, e, 0);
+        return;
+    }
+    f = pte_counted(old) ? frame_at(mm->k, pte_pfn(old)) : NULL;
+    if ((how & ZAP_CACHE_ONLY) && f && f->kind == FRAME_ANON)
+        return;
+    pte_store(mm->k, e, 0);
+    gather_pte(g, va);
+    if (!f)
+        return;
+    if (f->kind != FRAME_ANON && (old & X86_PTE_D)) {
+        f->flags |= FRAME_DIRTY;
+        g->dirty_files = true;
+    }
+    rmap_remove(mm, f, va);
+    rss_add(mm, f, -1);
+    gather_put(g, f);
+}
+
+void zap_range(struct gather *g, struct vma *v, u64 start, u64 end, unsigned how)
+{
+    for (u64 va = start, next; va < end; va = next) {
+        struct span s = pgtable_span(g->mm, va, end);
+        u64 from = va;
+        next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd)) {
+            if (next - va == PMD_BYTES) {
+                huge_zap(g, s.pmd, va);
+                continue;
+            }
+            huge_split(v->mm, s.pmd, va);
+            s = pgtable_span(g->mm, va, end);
+        }
+        if (!s.pte)
+            continue;
+        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
+            if (*e)
+                zap_entry(g, e, va, how);
+        if ((how & ZAP_RECLAIM) && next - from == PMD_BYTES && g->mm->k->q.pt_reclaim)
+            pgtable_reclaim(g, s.pmd, from);
+        gather_step(g);
+    }
+}
+
+/* zap_page_range_single(): one range of one mapping, flushed. */
+void zap_single(struct vma *v, u64 start, u64 end, unsigned how)
+{
+    struct gather g = gather_begin(v->mm);
+
+    lru_drain(v->mm->k);
+    note_peak_rss(v->mm);
+    zap_range(&g, v, start, end, how);
+    gather_flush(&g);
+}
