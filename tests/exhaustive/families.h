@@ -10,6 +10,8 @@
 void single_bit_cases(struct judge *j);
 /* Canonical and other addresses: #GP, #SS, and nothing touched. */
 void address_cases(struct judge *j);
+/* Paths on which one entry stands at every level. */
+void self_map_cases(struct judge *j);
 /* Every combination of rights, A and D over the levels, and every way to end early, in every context. */
 void walk_cases(struct judge *j, unsigned every);
 

@@ -16,8 +16,9 @@ struct judge {
     struct mmu *mmu;
     uint64_t *ram;
     struct oracle_cpu cpu;     /* the context, as the oracle knows it                                              */
-    unsigned tag;              /* 0..511: index used at every level by the next case; 512: caches must be emptied   */
+    unsigned tag;              /* 0..511: path of the next case; 512: the caches must be emptied first               */
     bool walk_too;             /* also ask mmu_walk(), which must agree and change nothing                          */
+    bool tables_may_meet;      /* an entry may stand on a path twice                                                */
     uint64_t cases, differences;
 };
 
@@ -27,9 +28,20 @@ void judge_destroy(struct judge *j);
 /* Sets every register.  la57, wp ... ac of c are read. */
 void judge_context(struct judge *j, const struct oracle_cpu *c);
 
-/* The linear address whose index is `tag` at every level. */
+/* The index at a level of the path that a tag stands for: another at each level, so that no level can pass for
+ * another, and no two tags share one. */
+static inline unsigned judge_index(unsigned tag, unsigned level)
+{
+    return (tag + 73 * level) & 511;
+}
+/* The entry at a level of that path. */
+static inline uint64_t *judge_entry(const struct judge *j, unsigned tag, unsigned level)
+{
+    return &j->ram[TABLE_PA(level) / 8 + judge_index(tag, level)];
+}
+/* The linear address of that path. */
 uint64_t judge_va(const struct judge *j, unsigned tag, unsigned offset);
-/* An index no cached translation or path of this machine stands for: the next one, or 0 after emptying the caches. */
+/* A tag no cached translation or path of this machine stands for: the next one, or 0 after emptying the caches. */
 unsigned judge_fresh_tag(struct judge *j);
 /* Both translate; what differs is printed and counted. */
 void judge_case(struct judge *j, const struct oracle_access *a);

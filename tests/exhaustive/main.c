@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * main.c - every shape of a long-mode walk in every context, machine against oracle.
- *     exhaustive              a sample that takes seconds: every single-bit and every address case, and each 211th
+ *     exhaustive              a sample that takes seconds: every single-bit, address and self-map case, and each 211th
  *                             of the walk shapes
  *     exhaustive --full       all of them
  *     exhaustive --every N    each Nth of the walk shapes
@@ -27,10 +27,12 @@ int main(int argc, char **argv)
         return 2;
     }
     clock_gettime(CLOCK_MONOTONIC, &from);
-    judge.walk_too = true;
+    judge.walk_too = judge.tables_may_meet = true;
     single_bit_cases(&judge);
     address_cases(&judge);
-    judge.walk_too = every > 1;
+    self_map_cases(&judge);
+    judge.tables_may_meet = false;
+    judge.walk_too = every > 100;
     walk_cases(&judge, every);
     clock_gettime(CLOCK_MONOTONIC, &to);
     printf("exhaustive: %llu cases, %llu differences, %.1f s\n", (unsigned long long)judge.cases,

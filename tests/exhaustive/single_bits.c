@@ -9,14 +9,21 @@
 
 static const unsigned leaf_levels[] = { 0, 1, 2 };
 
-static void write_path(struct judge *j, unsigned index, unsigned leaf_level, unsigned top)
+static void write_path(struct judge *j, unsigned tag, unsigned leaf_level, unsigned top)
 {
     for (unsigned level = 0; level <= top; level++) {
         uint64_t entry = P_RW_US | (level ? TABLE_PA(level - 1) : 0x3000);
         if (level == leaf_level)
             entry = P_RW_US | (level ? PS : 0);
-        j->ram[TABLE_PA(level) / 8 + index] = entry;
+        *judge_entry(j, tag, level) = entry;
     }
+}
+
+/* So that a bit which leads to another table finds nothing of an earlier case there. */
+static void erase_path(struct judge *j, unsigned tag, unsigned top)
+{
+    for (unsigned level = 0; level <= top; level++)
+        *judge_entry(j, tag, level) = 0;
 }
 
 static bool leads_out_of_ram(unsigned flipped, unsigned level, unsigned leaf_level, unsigned maxphyaddr)
@@ -33,10 +40,11 @@ static void flip_each_bit(struct judge *j, unsigned leaf_level)
             if (leads_out_of_ram(flipped, level, leaf_level, j->cpu.maxphyaddr))
                 continue;
             for (int kind = ORACLE_READ; kind <= ORACLE_FETCH; kind++) {
-                unsigned index = judge_fresh_tag(j);
-                write_path(j, index, leaf_level, top);
-                j->ram[TABLE_PA(level) / 8 + index] ^= 1ull << flipped;
-                judge_case(j, &(struct oracle_access){ .va = judge_va(j, index, flipped * 8), .kind = kind });
+                unsigned tag = judge_fresh_tag(j);
+                write_path(j, tag, leaf_level, top);
+                *judge_entry(j, tag, level) ^= 1ull << flipped;
+                judge_case(j, &(struct oracle_access){ .va = judge_va(j, tag, flipped * 8), .kind = kind });
+                erase_path(j, tag, top);
             }
         }
 }

@@ -5,7 +5,7 @@
  * filled with noise, as are the low bits of the address and the page frame.
  *
  * A context is one choice of WP, SMEP, SMAP, NXE, protection keys, CPL, AC, kind of access.  All shapes are run in
- * all contexts with four levels; with five, the shapes in which at most two levels deviate from a permissive path
+ * all contexts with four levels; with five, the shapes in which at most three levels deviate from a permissive path
  * (for the leaf, only A and D count as no deviation). */
 #include "families.h"
 
@@ -55,14 +55,15 @@ static void one_case(struct run *r, unsigned last)
     r->until = r->every;
 
     struct judge *j = r->j;
-    unsigned index = judge_fresh_tag(j);
-    uint64_t frames = (1ull << j->cpu.maxphyaddr) - 1;
+    unsigned tag = judge_fresh_tag(j);
+    uint64_t frames = (1ull << j->cpu.maxphyaddr) - 1, noise = next_noise(r);
 
+    r->access.va = judge_va(j, tag, noise & 0xfff);
     for (unsigned level = last; level <= r->top; level++) {
-        uint64_t entry = r->shape[level], noise = next_noise(r);
+        uint64_t entry = r->shape[level];
         bool leaf = level == 0 || (entry & PS && level < 3);
         if (!(entry & P) || entry >> 11 & 1) { /* ends here, and stays as it is but for the marker (see ends_early) */
-            j->ram[TABLE_PA(level) / 8 + index] = entry & ~(1ull << 11);
+            *judge_entry(j, tag, level) = entry & ~(1ull << 11);
             continue;
         }
         entry |= noise & ignored_bits(r, level, leaf);
@@ -70,9 +71,9 @@ static void one_case(struct run *r, unsigned last)
             entry |= (noise << 12 & frames & (~0ull << (12 + 9 * level))) | (uint64_t)r->key << 59;
         else
             entry |= TABLE_PA(level - 1);
-        j->ram[TABLE_PA(level) / 8 + index] = entry;
+        *judge_entry(j, tag, level) = entry;
+        noise = noise << 23 | noise >> 41;
     }
-    r->access.va = judge_va(j, index, next_noise(r) & 0xfff);
     judge_case(j, &r->access);
 }
 
@@ -116,15 +117,15 @@ static void shapes_below(struct run *r, unsigned level)
         r->shape[level] = ending[i];
         one_case(r, level);
     }
-    for (unsigned i = 0; i < 32; i++) {
+    for (unsigned i = 0; i < 16; i++) {
         uint64_t rights = P | (i & 1 ? 0 : RW) | (i & 2 ? 0 : US) | (i & 4 ? XD : 0) | (i & 8 ? A : 0);
-        if ((i & 7) && !allowed)
-            continue;
-        if (level <= 2) {
-            r->shape[level] = rights | (level ? PS : 0) | (i & 16 ? D : 0);
+        if (level <= 2 && (!(i & 7) || allowed)) {
+            r->shape[level] = rights | (level ? PS : 0);
+            one_case(r, level);
+            r->shape[level] |= D;
             one_case(r, level);
         }
-        if (level == 0 || i & 16 || (i && !allowed))
+        if (level == 0 || (i && !allowed))
             continue;
         r->shape[level] = rights;
         if (rights & XD && !r->j->cpu.nxe) { /* reserved: what stands below does not matter */
@@ -164,7 +165,7 @@ static void one_context(struct run *r, unsigned n, unsigned keys, bool la57)
             continue; /* there are no implicit fetches, and keys do not concern fetches: off, and AD, will do */
         r->access.kind = kind;
         r->top = la57 ? 4 : 3;
-        r->allowed = la57 ? 2 : 5;
+        r->allowed = la57 ? 3 : 5;
         judge_context(r->j, &c);
         shapes_below(r, r->top);
     }
