@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * screen.c - lines of text with columns, colours and wrapping. */
+ * screen.c - lines of text with columns and colours. */
 #include "report/screen.h"
 #include "report/format.h"
 
@@ -53,17 +53,4 @@ void screen_end(struct screen *s)
 {
     fputc('\n', s->out);
     s->column = 0;
-}
-
-void screen_item(struct screen *s, unsigned indent, unsigned limit, const char *text)
-{
-    if (s->column > indent) {
-        screen_put(s, PLAIN, ",");
-        if (s->column + 1 + format_columns(text) > limit)
-            screen_end(s);
-        else
-            screen_put(s, PLAIN, " ");
-    }
-    screen_to(s, indent);
-    screen_put(s, PLAIN, text);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * screen.h - lines of text with columns, colours and wrapping, for the text views.
+ * screen.h - lines of text with columns and colours, for the text views.
  *
  * Everything that is put is counted, so a line can be filled up to a column.  Styles reach the stream only when
  * colour is on.  Text must be fit for a terminal already (format.h). */
@@ -25,7 +25,5 @@ void screen_to(struct screen *s, unsigned column);        /* blanks; at least no
 /* Text that ends at a column; when there is no room, after one blank. */
 void screen_right(struct screen *s, enum style style, unsigned end_column, const char *text);
 void screen_end(struct screen *s);                        /* end of the line                                       */
-/* One more piece of a list: after a comma on this line when it ends before `limit`, else on a new line at `indent`. */
-void screen_item(struct screen *s, unsigned indent, unsigned limit, const char *text);
 
 #endif

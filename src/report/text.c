@@ -17,23 +17,30 @@
 
 /* ---- pieces ---------------------------------------------------------------------------------------------------- */
 
-void text_section(struct text_view *v, const char *title)
+void text_title(struct text_view *v, const char *title, const char *certainty)
 {
-    v->limit = v->screen.width - CERTAINTY_COLUMNS;
-    screen_end(&v->screen);
+    v->certainty = certainty;
     screen_put(&v->screen, BOLD, title);
 }
 
-void text_certainty(struct text_view *v, const char *certainty)
+void text_section(struct text_view *v, const char *title, const char *certainty)
 {
-    screen_right(&v->screen, DIM, v->screen.width, certainty);
     screen_end(&v->screen);
+    text_title(v, title, certainty);
 }
 
-void text_label(struct text_view *v, const char *text)
+void text_label(struct text_view *v, const char *text, const char *certainty)
 {
-    v->limit = v->screen.width;
+    v->certainty = certainty;
     screen_printf(&v->screen, PLAIN, "  %s", text);
+}
+
+void text_end(struct text_view *v)
+{
+    if (v->certainty[0])
+        screen_right(&v->screen, DIM, v->screen.width, v->certainty);
+    v->certainty = "";
+    screen_end(&v->screen);
 }
 
 void text_number(struct text_view *v, struct num n)
@@ -43,6 +50,13 @@ void text_number(struct text_view *v, struct num n)
 
 void text_words(struct text_view *v, struct words w) { screen_right(&v->screen, PLAIN, v->field, w.text); }
 
+/* Does it still fit on this line, in front of the certainty? */
+static bool fits(const struct text_view *v, const char *text)
+{
+    unsigned tail = v->certainty[0] ? format_columns(v->certainty) + 1 : 1; /* a comma may follow                   */
+    return v->screen.column + 2 + format_columns(text) + tail <= v->screen.width;
+}
+
 void text_detail(struct text_view *v, const char *format, ...)
 {
     char text[512];
@@ -51,7 +65,14 @@ void text_detail(struct text_view *v, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    screen_item(&v->screen, v->field + 3, v->limit, text);
+    if (v->screen.column > v->field + 3) {
+        bool here = fits(v, text);
+        screen_put(&v->screen, PLAIN, here ? ", " : ",");
+        if (!here)
+            text_end(v);
+    }
+    screen_to(&v->screen, v->field + 3);
+    screen_put(&v->screen, PLAIN, text);
 }
 
 /* ---- who ran and how it ended ---------------------------------------------------------------------------------- */
@@ -91,12 +112,12 @@ static void head(struct text_view *v)
     command_line(s, line, sizeof line, v->screen.width - format_columns(end) - 2);
     screen_put(&v->screen, BOLD, line);
     screen_right(&v->screen, s->exit_kind && !strcmp(s->exit_kind, "signalled") ? ALARM : PLAIN, v->screen.width, end);
-    screen_end(&v->screen);
+    text_end(v);
     format_name(cpu, sizeof cpu, profile ? profile->title : s->profile ? s->profile : "unknown CPU", 60, CUT_END);
     format_name(line, sizeof line, s->kernel ? s->kernel : "unknown", 20, CUT_END);
     screen_printf(&v->screen, DIM, "on %s with Linux %s; %s thread%s, %s CPU%s", cpu, line, format_num(s->threads).text,
                   s->threads.known && s->threads.n == 1 ? "" : "s", format_num(s->cpus).text, s->cpus.known && s->cpus.n == 1 ? "" : "s");
-    screen_end(&v->screen);
+    text_end(v);
 }
 
 /* ---- the one number -------------------------------------------------------------------------------------------- */
@@ -108,17 +129,14 @@ static void headline(struct text_view *v)
     double share = num_share(spent, s->cycles);
     enum style style = share >= 0.25 ? ALARM : share >= 0.10 ? WARN : share >= 0 ? GOOD : DIM;
 
-    screen_end(&v->screen);
-    screen_put(&v->screen, BOLD, "Address translation");
-    if (share < 0) {
-        screen_put(&v->screen, DIM, "  share of the cycles unknown");
-    } else {
-        screen_put(&v->screen, PLAIN, "  ");
-        screen_put(&v->screen, style, format_percent(share).text);
-        screen_printf(&v->screen, PLAIN, " of the cycles: page walks %s", format_percent(num_share(s->cycles_walk, s->cycles)).text);
-        screen_printf(&v->screen, PLAIN, ", L2 TLB hits %s", format_percent(num_share(s->cycles_stlb, s->cycles)).text);
+    text_section(v, "Address translation", "estimated");
+    screen_right(&v->screen, style, v->field, share < 0 ? "unknown" : format_percent(share).text);
+    text_detail(v, "of the cycles");
+    if (share >= 0) {
+        text_detail(v, "page walks %s", format_percent(num_share(s->cycles_walk, s->cycles)).text);
+        text_detail(v, "L2 TLB hits %s", format_percent(num_share(s->cycles_stlb, s->cycles)).text);
     }
-    text_certainty(v, "estimated");
+    text_end(v);
 }
 
 /* ---- what the reader should know -------------------------------------------------------------------------------- */
@@ -128,26 +146,26 @@ static void notes(struct text_view *v)
     const struct summary *s = v->sum;
 
     if (s->check_accesses.known) {
-        text_label(v, "check");
+        text_label(v, "check", "");
         text_number(v, s->check_accesses);
         text_detail(v, "translations compared with the naive twin");
-        screen_item(&v->screen, v->field + 3, v->screen.width, "");
+        screen_put(&v->screen, PLAIN, ", ");
         screen_printf(&v->screen, num_positive(s->check_differences) ? ALARM : GOOD, "%s differ", format_num(s->check_differences).text);
-        screen_end(&v->screen);
+        text_end(v);
     }
     if (num_positive(s->children_not_followed)) {
-        screen_end(&v->screen);
+        text_end(v);
         screen_printf(&v->screen, WARN, "Not in these numbers: %s child process%s; --trace-children follows them.",
                       format_num(s->children_not_followed).text, s->children_not_followed.n == 1 ? "" : "es");
-        screen_end(&v->screen);
+        text_end(v);
     }
 }
 
 static void legend(struct text_view *v)
 {
-    screen_end(&v->screen);
-    screen_put(&v->screen, DIM, "exact: counted.  modelled: depends on the CPU profile.  estimated: its timing, at a cycle an instruction.");
-    screen_end(&v->screen);
+    text_end(v);
+    screen_put(&v->screen, DIM, "exact: counted. modelled: with this CPU's TLBs. estimated: with its timing.");
+    text_end(v);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
@@ -170,7 +188,7 @@ void report_text(const struct report *r, const struct report_text_options *o, FI
         head, headline, text_work, text_tlbs, text_walks, text_faults, text_memory, text_syscalls, text_upkeep, notes,
         text_rankings, text_processes, legend,
     };
-    struct text_view v = { .screen = { .out = out, .width = o->width < 80 ? 80 : o->width, .colour = o->colour },
+    struct text_view v = { .certainty = "", .screen = { .out = out, .width = o->width < 80 ? 80 : o->width, .colour = o->colour },
                            .report = r, .sum = &r->summary, .top = o->top };
 
     v.field = LABEL_COLUMNS + widest(v.sum);

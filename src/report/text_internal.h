@@ -14,19 +14,19 @@ struct text_view {
     const struct summary *sum;
     unsigned top;
     unsigned field;    /* column at which main numbers end                                                      */
-    unsigned limit;    /* column at which lists wrap on this line                                               */
+    const char *certainty; /* still to be put at the right margin of this line; "": nothing                  */
 };
 
-/* Where lists must end so that the certainty of a section keeps its place at the right margin. */
-#define CERTAINTY_COLUMNS 11
-
-void text_section(struct text_view *v, const char *title);              /* an empty line, then a bold title      */
-void text_label(struct text_view *v, const char *text);                 /* begins a line below the title         */
+/* A title; its certainty stands at the right margin of the first line.  "": none. */
+void text_title(struct text_view *v, const char *title, const char *certainty);
+/* The same after an empty line. */
+void text_section(struct text_view *v, const char *title, const char *certainty);
+void text_label(struct text_view *v, const char *text, const char *certainty);   /* begins a line below the title */
+void text_end(struct text_view *v);                                              /* of a line                     */
 void text_number(struct text_view *v, struct num n);                    /* in the column of main numbers         */
 void text_words(struct text_view *v, struct words w);
 /* A piece of the list after the main number; pieces wrap to the same column. */
 void __attribute__((format(printf, 2, 3))) text_detail(struct text_view *v, const char *format, ...);
-void text_certainty(struct text_view *v, const char *certainty);        /* at the right margin; ends the line    */
 
 void text_work(struct text_view *v);
 void text_tlbs(struct text_view *v);

@@ -43,7 +43,7 @@ void text_faults(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_section(v, "Page faults");
+    text_section(v, "Page faults", "exact");
     text_number(v, s->faults);
     text_detail(v, "minor %s", format_num(s->minor).text);
     text_detail(v, "major %s", format_num(s->major).text);
@@ -51,12 +51,12 @@ void text_faults(struct text_view *v)
     text_detail(v, "copied %s", format_num(s->copied_pages).text);
     if (num_positive(s->faults_tool))
         text_detail(v, "(and %s of the instrumentation's own)", format_num(s->faults_tool).text);
-    text_certainty(v, "exact");
+    text_end(v);
     if (s->faults.known && !s->faults.n)
         return;
-    text_label(v, "by kind");
+    text_label(v, "by kind", "");
     kinds(v);
-    screen_end(&v->screen);
+    text_end(v);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
@@ -71,18 +71,18 @@ void text_memory(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_section(v, "Memory");
+    text_section(v, "Memory", "exact");
     text_words(v, format_pages(s->rss_peak));
     text_detail(v, "peak resident");
     text_detail(v, "page tables %s", format_pages(s->peak_tables).text);
-    text_certainty(v, "exact");
-    text_label(v, "at the end");
+    text_end(v);
+    text_label(v, "at the end", "");
     text_words(v, format_pages(s->rss));
     kind_of_memory(v, "anonymous", s->rss_anon);
     kind_of_memory(v, "file", s->rss_file);
     kind_of_memory(v, "shared", s->rss_shmem);
     kind_of_memory(v, "page tables", s->tables);
-    screen_end(&v->screen);
+    text_end(v);
 }
 
 /* ---- system calls and TLB upkeep ------------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static void divergence_example(struct text_view *v)
         format_name(call, sizeof call, table_text(t, i, table_column(t, "$call")), room > used + 10 ? room - used : 10, CUT_END);
         screen_to(&v->screen, v->field + 3);
         screen_printf(&v->screen, WARN, "%s = %s, model: %s", call, recorded, modelled);
-        screen_end(&v->screen);
+        text_end(v);
     }
 }
 
@@ -108,21 +108,21 @@ void text_syscalls(struct text_view *v)
     const struct results_table *t = results_table(v->report->results, "syscalls");
     char name[40];
 
-    text_section(v, "Memory calls");
+    text_title(v, "Memory calls", "exact");
     text_number(v, v->sum->syscalls);
     for (size_t i = 0; i < table_rows(t); i++) {
         format_name(name, sizeof name, table_text(t, i, table_column(t, "$name")), 20, CUT_END);
         if (num_positive(table_num(t, i, table_column(t, "calls"))))
             text_detail(v, "%s %s", name, format_num(table_num(t, i, table_column(t, "calls"))).text);
     }
-    text_certainty(v, "exact");
-    text_label(v, "model differs");
+    text_end(v);
+    text_label(v, "model differs", "");
     text_number(v, v->sum->divergent);
     if (v->sum->divergent.known && !v->sum->divergent.n)
-        text_detail(v, "each result was the one that the model gives");
+        text_detail(v, "every result is the model's");
     else if (v->sum->divergent.known)
-        text_detail(v, "results that the model would not give, adopted:");
-    screen_end(&v->screen);
+        text_detail(v, "the model gives another result:");
+    text_end(v);
     divergence_example(v);
 }
 
@@ -130,10 +130,10 @@ void text_upkeep(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_label(v, "TLB flushes");
+    text_label(v, "TLB flushes", "");
     text_number(v, num_add(s->flush_pages, s->flush_full));
     text_detail(v, "pages %s", format_num(s->flush_pages).text);
     text_detail(v, "full %s", format_num(s->flush_full).text);
     text_detail(v, "shootdown IPIs %s", format_num(s->shootdown_ipis).text);
-    screen_end(&v->screen);
+    text_end(v);
 }

@@ -8,11 +8,11 @@ void text_work(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_section(v, "Instructions");
+    text_title(v, "Instructions", "exact");
     text_number(v, s->instructions);
     text_detail(v, "loads %s", format_num(s->loads).text);
     text_detail(v, "stores %s", format_num(s->stores).text);
-    text_certainty(v, "exact");
+    text_end(v);
 }
 
 /* ---- TLBs ------------------------------------------------------------------------------------------------------ */
@@ -35,7 +35,7 @@ static void tlb_row(struct text_view *v, const struct tlb_row *row, unsigned see
     double rate = num_share(row->misses, row->accesses), per_1000 = num_share(row->misses, v->sum->instructions);
     unsigned column = v->field + 15;
 
-    text_label(v, row->name);
+    text_label(v, row->name, "");
     text_number(v, row->accesses);
     screen_right(&v->screen, row->misses.known ? PLAIN : DIM, column, format_num(row->misses).text);
     screen_right(&v->screen, PLAIN, column += 10, format_rate(rate).text);
@@ -43,7 +43,7 @@ static void tlb_row(struct text_view *v, const struct tlb_row *row, unsigned see
     for (unsigned i = 0; by_size && i < SIZES; i++)
         if (seen >> i & 1)
             screen_right(&v->screen, PLAIN, column += 14, format_num(row->by_size[i]).text);
-    screen_end(&v->screen);
+    text_end(v);
 }
 
 void text_tlbs(struct text_view *v)
@@ -58,19 +58,19 @@ void text_tlbs(struct text_view *v)
     };
     unsigned seen = sizes_seen(v->sum), several = seen & (seen - 1), column = v->field + 15;
     unsigned sizes = (unsigned)__builtin_popcount(seen);
-    bool by_size = several && column + 20 + 14 * sizes + CERTAINTY_COLUMNS <= v->screen.width;
+    bool by_size = several && column + 20 + 14 * sizes + 10 <= v->screen.width;
 
-    text_section(v, "TLBs");
+    text_section(v, "TLBs", "modelled");
     screen_right(&v->screen, DIM, v->field, "accesses");
     screen_right(&v->screen, DIM, column, "misses");
     screen_right(&v->screen, DIM, column += 10, "rate");
-    screen_right(&v->screen, DIM, column += 10, "per 1,000");
+    screen_right(&v->screen, DIM, column += 10, "MPKI");
     for (unsigned k = 0; by_size && k < SIZES; k++)
         if (seen >> k & 1)
             screen_right(&v->screen, DIM, column += 14, size[k]);
     if (seen && !several)
         screen_printf(&v->screen, DIM, "  (%s pages)", size[__builtin_ctz(seen)]);
-    text_certainty(v, "modelled");
+    text_end(v);
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
         tlb_row(v, &rows[r], seen, by_size);
 }
@@ -92,28 +92,28 @@ void text_walks(struct text_view *v)
     const struct summary *s = v->sum;
     double reads = num_share(s->reads, s->walks);
 
-    text_section(v, "Page walks");
+    text_section(v, "Page walks", "modelled");
     text_number(v, s->walks);
     text_detail(v, "instruction %s", format_num(s->side[SIDE_I].walks).text);
     text_detail(v, "data %s", format_num(s->side[SIDE_D].walks).text);
     if (!s->walks_faulted.known || s->walks_faulted.n)
         text_detail(v, "ending in a fault %s", format_num(s->walks_faulted).text);
-    text_certainty(v, "modelled");
+    text_end(v);
     if (s->walks.known && !s->walks.n)
         return;
-    text_label(v, "entries read");
+    text_label(v, "entries read", "");
     text_number(v, s->reads);
     text_detail(v, "%s a walk", format_ratio(reads).text);
     by_level(v, "", s->read);
-    screen_end(&v->screen);
-    text_label(v, "structure caches");
+    text_end(v);
+    text_label(v, "structure caches", "");
     text_number(v, s->psc_hits);
     text_detail(v, "hit by %s of the walks", format_percent(num_share(s->psc_hits, s->walks)).text);
     by_level(v, "to the ", s->psc_hit);
-    screen_end(&v->screen);
-    text_label(v, "cycles");
+    text_end(v);
+    text_label(v, "cycles", "estimated");
     text_number(v, s->cycles_walk);
     text_detail(v, "%s a walk", format_ratio(num_share(s->cycles_walk, s->walks)).text);
     text_detail(v, "and %s in L2 TLB hits", format_num(s->cycles_stlb).text);
-    text_certainty(v, "estimated");
+    text_end(v);
 }

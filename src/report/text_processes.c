@@ -24,7 +24,7 @@ static void put_process(struct text_view *v, const struct report_process *p)
     screen_put(&v->screen, PLAIN, "  ");
     format_name(name, sizeof name, command, v->screen.width > v->screen.column + 8 ? v->screen.width - v->screen.column : 8, CUT_END);
     screen_put(&v->screen, PLAIN, name);
-    screen_end(&v->screen);
+    text_end(v);
 }
 
 void text_processes(struct text_view *v)
@@ -34,13 +34,13 @@ void text_processes(struct text_view *v)
 
     if (!r->processes)
         return;
-    text_section(v, "Other processes");
+    text_section(v, "Other processes", "");
     screen_printf(&v->screen, DIM, " (translation's share of the cycles is estimated)");
-    screen_end(&v->screen);
+    text_end(v);
     for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
         screen_right(&v->screen, DIM, end += columns[c].columns, columns[c].title);
     screen_put(&v->screen, DIM, "  command");
-    screen_end(&v->screen);
+    text_end(v);
     for (size_t i = 0; i < r->processes; i++)
         put_process(v, &r->process[i]);
 }

@@ -91,14 +91,14 @@ static void two_rankings(struct text_view *v, const struct kind_of_place *kind, 
     unsigned middle = v->screen.width / 2;
     size_t rows = s[0].rows > s[1].rows ? s[0].rows : s[1].rows;
 
-    text_section(v, kind->title);
+    text_section(v, kind->title, "");
     for (unsigned k = 0; k < 2; k++) {
         screen_to(&v->screen, k ? middle + 2 : 0);
         screen_printf(&v->screen, k ? BOLD : PLAIN, "%s", k ? kind->title : "");
         screen_printf(&v->screen, PLAIN, " %s", s[k].by->title);
         screen_printf(&v->screen, DIM, " (%s)%s", s[k].by->certainty, s[k].rows ? "" : ": none");
     }
-    screen_end(&v->screen);
+    text_end(v);
     for (size_t i = 0; i < rows; i++) {
         if (i < s[0].rows)
             put_row(v, &s[0], i, kind, 0, middle);
@@ -106,7 +106,7 @@ static void two_rankings(struct text_view *v, const struct kind_of_place *kind, 
             screen_to(&v->screen, middle + 2);
             put_row(v, &s[1], i, kind, middle + 2, v->screen.width);
         }
-        screen_end(&v->screen);
+        text_end(v);
     }
 }
 
