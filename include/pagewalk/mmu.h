@@ -133,9 +133,11 @@ bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
  * A front end may skip mmu_translate() for an access whose page is in a slot: a slot exists only while the
  * translation is the most recently used entry of its set in its first-level array and the access is allowed
  * under the current registers (and, for a store, the page is known dirty), so a skipped access would change
- * nothing.  Slots are indexed by the low bits of the page number; a slot holds the address of the page's first
+ * nothing.  Slots are indexed by low bits of the page number: as many as mmu_fast_mask() says, which depends on the
+ * profile and the kind (the sets of the first level, so that a new most recently used page takes the slot of the one
+ * before).  A slot holds the address of the page's first
  * byte, or MMU_SLOT_EMPTY, which is no canonical address.  So one subtraction and one comparison,
- *     va - slot[kind][(va >> 12) % MMU_SLOTS] <= 4096 - size_bytes        (unsigned)
+ *     va - slot[kind][(va >> 12) & mask] <= 4096 - size_bytes        (unsigned)
  * is true just when the access lies in the slot's page as a whole.  mmu_translate() keeps the slots; every
  * invalidation, register write and CPU switch drops what it
  * must.  Skipped accesses are hits in the first level and cost 0 cycles; the embedder counts them.
@@ -145,8 +147,9 @@ bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
 #define MMU_SLOTS 64
 #define MMU_SLOT_EMPTY ((u64)1 << 63) /* in slot 0: plus 4096, so that no address matches the slot it looks into  */
 struct mmu_fast {
-    u64 slot[3][MMU_SLOTS]; /* by enum mmu_kind, then page number % MMU_SLOTS                                  */
+    u64 slot[3][MMU_SLOTS]; /* by enum mmu_kind, then page number & mmu_fast_mask()                            */
 };
+u32 mmu_fast_mask(const struct mmu *m, enum mmu_kind kind); /* a power of two less one, below MMU_SLOTS          */
 void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast);
 
 /* ---- counters ---------------------------------------------------------------------------------------------- */

@@ -12,10 +12,24 @@
 #include "machine/tlb.h"
 #include "pagewalk/mmu.h"
 
+/* What touch.c needs of a first-level array, gathered: linear sets of small pages with LRU or tree-PLRU. */
+struct quick {
+    const u64 *tag, *data;
+    u64 *state;
+    u8 *mru;
+    u64 keep[16], put[16];            /* tree-PLRU: state after a touch of way w is (state & keep[w]) | put[w]    */
+    struct assoc *a;
+    u32 set_mask;
+    u8 ways, kinds;
+    bool usable, tree;
+};
+
 struct cpu {
     struct mode mode;                 /* from the registers, by regs.c                                           */
     const struct rights *now;         /* &rights[cpl == 3][ac]                                                   */
     struct mmu_fast *fast;            /* NULL: none bound                                                        */
+    struct quick quick[3];            /* by enum mmu_kind                                                        */
+    u32 slot_mask[3];                 /* the slot of page n is n & slot_mask[kind]                               */
     u64 fast_large[3];                /* bit i: slot i may stem from an entry larger than 4 KiB                   */
     bool fast_used;                   /* some slot may be full                                                   */
     struct port port[3];              /* by enum mmu_kind                                                        */

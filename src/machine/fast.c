@@ -33,6 +33,8 @@ void fast_drop_large(struct cpu *c, u32 kinds, u64 tag)
     }
 }
 
+u32 mmu_fast_mask(const struct mmu *m, enum mmu_kind kind) { return m->cpu[0].slot_mask[kind]; }
+
 void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast)
 {
     CHECK(cpu < m->cpus);

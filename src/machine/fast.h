@@ -16,8 +16,8 @@
 
 #include "machine/cpu.h"
 
-/* A slot's empty value must not match addresses that look into this very slot: MMU_SLOT_EMPTY is page number 0 mod
- * MMU_SLOTS, so slot 0 has the page after it. */
+/* A slot's empty value must not match addresses that look into this very slot: MMU_SLOT_EMPTY's page looks into slot
+ * 0, which has the page after it.  There are always at least two slots. */
 static inline u64 fast_empty(u32 slot)
 {
     return slot ? MMU_SLOT_EMPTY : MMU_SLOT_EMPTY + PAGE_BYTES;
@@ -36,8 +36,8 @@ static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
         return;
     }
     u64 number = tag_number(tag);
-    u32 i = (u32)number % MMU_SLOTS;
     for (u32 k = 0; k < 3; k++) {
+        u32 i = (u32)number & c->slot_mask[k];
         u64 *slot = &c->fast->slot[k][i];
         if (kinds >> k & 1 && ((*slot >> PAGE_LG2 ^ number) & TAG_NUMBER) == 0)
             *slot = fast_empty(i);
@@ -46,9 +46,9 @@ static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
 
 static inline void fast_put(struct cpu *c, enum mmu_kind kind, u64 va, bool large)
 {
-    u32 i = (u32)(va >> PAGE_LG2) % MMU_SLOTS;
+    u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[kind];
     c->fast->slot[kind][i] = page_down(va);
-    c->fast_large[kind] |= (u64)large << i;
+    c->fast_large[kind] = (c->fast_large[kind] & ~((u64)1 << i)) | (u64)large << i;
 }
 
 /* After an explicit access of this kind was allowed by the entry just touched: its slot, and that of the other kind

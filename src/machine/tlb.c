@@ -85,6 +85,26 @@ static void link_kinds(struct cpu *c)
                 c->tlb[i].kinds |= (u8)(1 << k);
 }
 
+/* Slots as many as sets of the small pages' array, where the index is linear: then pages of one set share a slot.  One
+ * set would leave one slot, which could not tell "empty" from every address.  Arrays that fetches and data share, or
+ * that hold large pages too, take the long way: there a touch drops slots elsewhere. */
+static void build_quick(struct cpu *c, u32 kind)
+{
+    struct probe *p = &c->port[kind].l1.probe[0];
+    struct assoc *a = &p->t->a;
+    struct quick *q = &c->quick[kind];
+    bool linear = p->unit == MMU_4K && !p->pick_mask && a->fold == 63 && a->set_mask && a->set_mask < MMU_SLOTS;
+    c->slot_mask[kind] = linear ? a->set_mask : MMU_SLOTS - 1;
+    *q = (struct quick){ .tag = a->tag, .data = a->data, .state = a->state, .mru = a->mru, .a = a, .set_mask = a->set_mask,
+                         .ways = (u8)a->ways, .kinds = p->t->kinds, .usable = linear && !a->hashed && p->t->desc->sizes == 1 << MMU_4K &&
+                                   (p->t->kinds == 1 << MMU_FETCH || !(p->t->kinds & 1 << MMU_FETCH)),
+                         .tree = a->repl == ASSOC_PLRU && a->ways <= 16 };
+    for (u32 w = 0; q->tree && w < a->ways; w++) {
+        q->put[w] = plru_touch(0, w, a->ways_lg2);
+        q->keep[w] = plru_touch(~(u64)0, w, a->ways_lg2) ^ q->put[w];
+    }
+}
+
 void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)
 {
     struct tlb *tlb = carve(carver, profile->tlbs * sizeof *tlb), scratch;
@@ -104,6 +124,7 @@ void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
     for (u32 k = 0; k < 3; k++) {
         build_level(c, &c->port[k].l1, 1, kind_port[k], true);
         build_level(c, &c->port[k].l2, 2, kind_port[k], stlb_keeps_pieces);
+        build_quick(c, k);
     }
 }
 

@@ -3,54 +3,64 @@
  * by front ends when a slot did not settle the access, before mmu_translate(); nine in ten of those end here.
  *
  * What must hold: true means that mmu_translate() would have answered MMU_OK by MMU_BY_L1 and left the machine as it
- * is left here; false means that nothing has changed.  Only the array of small pages is looked at, and only when a
- * page can be in no other; the rest is mmu_translate()'s. */
+ * is left here; false means that nothing has changed.  Only first-level arrays of small pages with a linear index are
+ * looked at (struct quick): there the slot of the page is the slot of its set, so writing it drops the slot of the
+ * page that was the most recently used. */
 #include "machine/fast.h"
 
-/* The way that holds the tag; a's sets are narrow and the way touched last comes first. */
-static inline int find_way(const struct assoc *a, const u64 *tag, u32 mru, u64 want)
+static inline bool allowed(const struct cpu *c, enum mmu_kind kind, u64 data)
 {
-    if (tag[mru] == want)
-        return (int)mru;
-    if (RARE(a->hashed))
-        return assoc_find(a, 0, want);
-    for (u32 w = 0; w < a->ways; w++)
-        if (tag[w] == want)
-            return (int)w;
-    return ASSOC_NONE;
+    unsigned rights = data & DATA_RIGHTS;
+    return !(c->now->deny[kind][0] >> rights & 1) && !rights_key_denies(c->now, kind, false, rights, data_key(data));
 }
 
-static inline bool settled(const struct cpu *c, enum mmu_kind kind, u64 data)
+static inline void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
 {
-    const struct rights *now = c->now;
-    unsigned rights = data & DATA_RIGHTS;
-    if (RARE(now->deny[kind][0] >> rights & 1 || rights_key_denies(now, kind, false, rights, data_key(data))))
-        return false;
-    return kind != MMU_STORE || data & DATA_D;
+    c->fast->slot[kind][slot] = full ? page_down(va) : fast_empty(slot);
+    if (RARE(c->fast_large[kind]))
+        c->fast_large[kind] &= ~((u64)1 << slot);
+}
+
+static inline void use_slots(struct cpu *c, const struct quick *q, enum mmu_kind kind, u32 slot, u64 va, u64 data)
+{
+    if (!c->fast)
+        return;
+    c->fast_used = true;
+    use_slot(c, kind, slot, va, true);
+    if (kind == MMU_LOAD && q->kinds & 1 << MMU_STORE)
+        use_slot(c, MMU_STORE, slot, va, data & DATA_D && allowed(c, MMU_STORE, data));
+    else if (kind == MMU_STORE && q->kinds & 1 << MMU_LOAD)
+        use_slot(c, MMU_LOAD, slot, va, true);
+}
+
+/* Makes a way the most recently used one of its set. */
+static inline void touch_way(const struct quick *q, u32 set, u32 way)
+{
+    if (LIKELY(q->tree)) {
+        q->mru[set] = (u8)way;
+        q->state[set] = (q->state[set] & q->keep[way]) | q->put[way];
+    } else {
+        assoc_touch(q->a, set, way);
+    }
 }
 
 bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
 {
     struct cpu *c = &m->cpu[cpu];
-    const struct probe *p = &c->port[kind].l1.probe[0];
-    struct assoc *a = &p->t->a;
-    if (RARE(c->mode.paging != PAGING_LONG || p->unit != MMU_4K || p->pick_mask || m->observer.translated ||
-             !canonical(&c->mode, va)))
+    const struct quick *q = &c->quick[kind];
+    if (RARE(!q->usable || c->mode.paging != PAGING_LONG || m->observer.translated || !canonical(&c->mode, va)))
         return false;
-    u64 n = va >> PAGE_LG2 & TAG_NUMBER;
-    u32 set = assoc_set(a, n), mru = a->mru[set];
-    const u64 *tag = a->tag + assoc_at(a, set, 0);
-    int way = find_way(a, tag, mru, tag_make(n, MMU_4K, c->mode.pcid_tag));
-    if (way < 0)
+    u64 n = va >> PAGE_LG2 & TAG_NUMBER, want = tag_make(n, MMU_4K, c->mode.pcid_tag);
+    u32 set = (u32)n & q->set_mask, first = set * q->ways, way = 0;
+    const u64 *tag = q->tag + first;
+    while (tag[way] != want)
+        if (++way == q->ways)
+            return false;
+    u64 data = q->data[first + way];
+    if (RARE(!allowed(c, kind, data) || (kind == MMU_STORE && !(data & DATA_D))))
         return false;
-    u64 data = a->data[assoc_at(a, set, (u32)way)];
-    if (!settled(c, kind, data))
-        return false;
-    if ((u32)way != mru) {
-        fast_drop(c, p->t->kinds, tag[mru]);
-        assoc_touch(a, set, (u32)way);
-    }
-    fast_set(c, p->t, kind, va, data, MMU_4K);
+    touch_way(q, set, way);
+    use_slots(c, q, kind, set, va, data);
     c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
     return true;
 }

@@ -23,15 +23,32 @@ static Bool mended(Addr va, const struct sim_outcome *out)
     return True;
 }
 
-static void model_access(Addr va, struct cap_site *site)
+/* False: a signal is on its way. */
+static Bool model_access(Addr va, struct cap_site *site)
 {
     struct sim_outcome out;
     cap.slow[site->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
     if (LIKELY((va & PAGE_MASK_LOW) + site->size_bytes <= PAGE_BYTES && mmu_touch(cap.mmu, cap.cpu, va, site->kind)))
-        return;
+        return True;
     sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
     for (Int tries = 0; UNLIKELY(out.signo) && tries < 3 && mended(out.addr, &out); tries++)
         sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
+    return !out.signo;
+}
+
+/* The filter again: the access before may have brought the page. */
+static Bool in_slot(Addr va, const struct cap_site *site)
+{
+    return va - cap_fast.slot[site->kind][(va >> PAGE_LG2) & cap.slot_mask[site->kind]] <= PAGE_BYTES - site->size_bytes;
+}
+
+VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site)
+{
+    for (UInt i = 0, n = site->group; i < n; i++) {
+        Addr at = va + (Addr)(Long)site[i].from_first;
+        if (!in_slot(at, &site[i]) && !model_access(at, &site[i]))
+            return; /* the program does not get to the rest */
+    }
 }
 
 VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site) { model_access(va, site); }

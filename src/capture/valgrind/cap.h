@@ -57,6 +57,7 @@ struct cap_state {
     ULong children;
     Bool exiting;                  /* exit or exit_group was called; without it, a signal ends the program     */
     const struct mmu_profile *profile;
+    UWord slot_mask[3];            /* mmu_fast_mask() by enum mmu_kind                                         */
 };
 extern struct cap_state cap;
 extern struct mmu_fast cap_fast;   /* the slots that instrumented code compares with                          */
@@ -69,6 +70,8 @@ struct cap_site {          /* one check in the instrumented code                
     UShort size_bytes;
     UChar kind;            /* enum mmu_kind                                                                   */
     UChar conditional;
+    UChar group;           /* first of a group: how many sites share its check; else 0 or 1                   */
+    Int from_first;        /* bytes from the address of the group's first access                              */
 };
 
 struct cap_insn {          /* what one instruction does each time its region runs                             */
@@ -102,6 +105,7 @@ struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites)
 /* ---- access.c: the model's answers --------------------------------------------------------------------------- */
 
 VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site);
+VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site); /* the accesses that share a check, in order      */
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);
 /* The kernel reads or writes user memory for the running thread. */
 void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);

@@ -91,6 +91,8 @@ static void begin_session(void)
     if (!cfg.machine.ram || !block || !(cap.sim = sim_create(block, bytes, &cfg)))
         cannot_begin("no room for the simulated memory; try --ram with a smaller size");
     cap.mmu = sim_mmu(cap.sim);
+    for (UInt kind = 0; kind < 3; kind++)
+        cap.slot_mask[kind] = mmu_fast_mask(cap.mmu, kind);
     cap.kernel = sim_kernel(cap.sim);
     cap.proc = proc_new(cap.kernel, VG_(basename)(VG_(args_the_exename)));
     if (cap.opt.check && !sim_check_begin(cap.sim))

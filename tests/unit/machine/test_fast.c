@@ -13,7 +13,7 @@
 #define BASE_1G 0x420000000000ull
 #define KERNEL 0xffff900000000000ull
 
-struct pair { struct box fast, slow; struct mmu_fast slots; u64 seed, skipped[2], lookups; bool pcide; };
+struct pair { struct box fast, slow; struct mmu_fast slots; u64 seed, skipped[2], lookups, touched; bool pcide; };
 
 static u32 pick(struct pair *p, u32 n)
 {
@@ -80,12 +80,16 @@ static void access_both(struct pair *p)
     while (repeat--) {
         struct mmu_result a, b;
         mmu_translate(p->slow.m, 0, va, kind, flags, &b);
-        bool skip = !flags && va - p->slots.slot[kind][(va >> 12) % MMU_SLOTS] <= 4096 - 1;
+        bool skip = !flags && va - p->slots.slot[kind][(va >> 12) & mmu_fast_mask(p->fast.m, kind)] <= 4096 - 1;
         if (skip) {
             p->skipped[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
             assert_int_equal(b.status, MMU_OK);
             assert_int_equal(b.by, MMU_BY_L1);
             assert_int_equal(b.cycles, 0);
+        } else if (!flags && pick(p, 2) && mmu_touch(p->fast.m, 0, va, kind)) {
+            assert_int_equal(b.status, MMU_OK);
+            assert_int_equal(b.by, MMU_BY_L1);
+            p->touched++;
         } else {
             mmu_translate(p->fast.m, 0, va, kind, flags, &a);
             assert_true(same_result(&a, &b));
