@@ -74,7 +74,7 @@ static void map_program(Addr sp)
     tl_assert(n > 0);
     for (Int i = 0; i < n; i++) {
         const NSegment *seg = VG_(am_find_nsegment)(starts[i]);
-        if (seg->isCH)
+        if (seg->kind == SkAnonC && page_up(VG_(brk_base)) >= seg->start && page_up(VG_(brk_base)) <= seg->end)
             continue;                            /* the heap: grows by brk */
         if (seg->start <= sp && sp <= seg->end)
             mm_setup_stack(cap.proc, page_down(sp) - INITIAL_STACK_EXTRA_BYTES, seg->end + 1);

@@ -135,7 +135,7 @@ void cap_start_counting_anew(void)
         counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
     cap.slow[0] = cap.slow[1] = 0;
     cap.kernel_pages = cap.children = 0;
-    cap.threads = 1;
+    cap.threads = 1;             /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
     cap_forget_calls();
 }
@@ -213,7 +213,6 @@ static void before_options(void)
     cap.opt = (struct cap_options){ .out = "pagewalk.%p", .profile = "skylake", .cpus = 1, .filter = True, .thp = "madvise",
                                     .mmap_min_addr = 65536 };
     cap.write_results = True;
-    cap.threads = 1;
 
     VG_(basic_tool_funcs)(after_options, cap_instrument, ended);
     VG_(needs_superblock_discards)(cap_discard_block);
