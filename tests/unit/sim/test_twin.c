@@ -279,7 +279,7 @@ static void made_up_geometries_agree(void **state)
         };
         struct mmu_profile p = { .name = "made-up", .vendor = i & 1 ? MMU_AMD : MMU_INTEL, .maxphyaddr = 46,
                                  .va_bits = 48, .tlbs = 5, .tlb = d };
-        agree(&p, 100000);
+        agree(&p, 50000);
     }
 }
 
@@ -305,7 +305,7 @@ static void another_geometry_differs(void **state)
                 continue;
             if (d[i].repl == MMU_PLRU_3X4 && what == 1)
                 d[i].repl = MMU_LRU; /* three groups of four is all this policy knows */
-            if (run(skylake, &p, false, 200000).differences == 0) {
+            if (run(skylake, &p, false, 100000).differences == 0) {
                 print_error("%s, change %u: not noticed\n", d[i].name, what);
                 fail();
             }
