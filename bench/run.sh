@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
     esac
 done
 [ $# -gt 0 ] || set -- gzip xz sqlite3 python gcc
-command -v valgrind >/dev/null || { echo "run.sh: valgrind is not installed" >&2; exit 2; }
+# Debian's `valgrind` is a script that changes the program's environment; the program behind it does not.
+valgrind=$(command -v valgrind.bin || command -v valgrind) || { echo "run.sh: valgrind is not installed" >&2; exit 2; }
 DIR=$BUILD/bench
 sh "$HERE/inputs.sh" "$DIR" || exit 2
 WORK=$(mktemp -d) || exit 2
@@ -44,8 +45,8 @@ gcc -E "$DIR/unit.c" > "$DIR/unit.i" || exit 2
 
 cost() { "$DIR/cputime" -- "$@"; }
 under_native() { workload "$1" cost; }
-under_none() { workload "$1" cost valgrind -q --tool=none; }
-under_cachegrind() { workload "$1" cost valgrind -q --tool=cachegrind --cache-sim=yes --cachegrind-out-file=/dev/null --log-file=/dev/null; }
+under_none() { workload "$1" cost "$valgrind" -q --tool=none; }
+under_cachegrind() { workload "$1" cost "$valgrind" -q --tool=cachegrind --cache-sim=yes --cachegrind-out-file=/dev/null --log-file=/dev/null; }
 under_pagewalk() { workload "$1" cost "$BUILD/pagewalk" run -q -o "$WORK/results" --; }
 
 for name; do workload "$name" >/dev/null 2>&1 || { echo "run.sh: $name does not run here" >&2; exit 2; }; done
@@ -86,7 +87,7 @@ sort -k1,2 -k3,3n "$WORK/seen" | awk -v order="$*" '
 
 cpu_model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 {
-    echo "Measured $(date -u +%Y-%m-%d) on $cpu_model, $(nproc) CPUs, Linux $(uname -r), $(valgrind --version), $rounds rounds."
+    echo "Measured $(date -u +%Y-%m-%d) on $cpu_model, $(nproc) CPUs, Linux $(uname -r), $("$valgrind" --version), $rounds rounds."
     echo
     cat "$WORK/tables"
 } > "$WORK/report"
