@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+# Bash completion of pagewalk.  The options are those of src/cli/help.c.
+
+_pagewalk_options() {
+    case $1 in
+    run) echo '--cpu --cpus --ram --trace-children -o --output --json --callgrind --top -q --quiet --keep --check --no-filter --help' ;;
+    report) echo '--json --callgrind --top -q --quiet --help' ;;
+    cpus) echo '--json --help' ;;
+    script) echo '--strict --explain --help' ;;
+    esac
+}
+
+# The word that is the program of `run`: the first that is neither an option nor an option's value; 0: not yet.
+_pagewalk_program_index() {
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --) echo $((i + 1)); return ;;
+        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --top) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
+        -*) ;;
+        *) echo "$i"; return ;;
+        esac
+    done
+    echo 0
+}
+
+_pagewalk() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} program
+    COMPREPLY=()
+    # With --option=value bash gives the = as a word of its own.
+    [[ $cur == = ]] && cur=
+    [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W 'run report cpus script help --help --version' -- "$cur"))
+        return
+    fi
+    if [[ $command == run ]]; then
+        program=$(_pagewalk_program_index)
+        if ((program && program < COMP_CWORD)); then
+            # From here on it is the program's own command line.
+            if declare -F _command_offset >/dev/null; then
+                _command_offset "$program"
+            else
+                COMPREPLY=($(compgen -f -- "$cur"))
+            fi
+            return
+        fi
+    fi
+    case $prev in
+    --cpu)
+        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" cpus --json 2>/dev/null | sed -n 's/^      "name": "\(.*\)",$/\1/p')" -- "$cur"))
+        return ;;
+    --json | --callgrind | -o | --output)
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return ;;
+    --cpus | --ram | --top) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$(_pagewalk_options "$command")" -- "$cur"))
+        return
+    fi
+    case $command in
+    run) COMPREPLY=($(compgen -c -- "$cur")) ;;
+    cpus) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" cpus --json 2>/dev/null | sed -n 's/^      "name": "\(.*\)",$/\1/p')" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report cpus script help' -- "$cur")) ;;
+    *) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    esac
+} && complete -o filenames -F _pagewalk pagewalk
