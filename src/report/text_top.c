@@ -60,9 +60,9 @@ static const struct kind_of_place kinds_of_place[] = {
 /* A ranking as it will be printed: the first rows, copied, because the places are sorted again for the other side. */
 struct side { const struct ranking *by; struct place *row; size_t rows; struct num total; unsigned number_columns; };
 
-static bool fill(struct side *s, const struct ranking *by, struct places *p, unsigned top)
+static bool fill(struct side *s, const struct ranking *by, struct places *p, unsigned top, struct num total)
 {
-    *s = (struct side){ .by = by, .row = malloc((top + 1) * sizeof *s->row), .total = places_total(p, by->event) };
+    *s = (struct side){ .by = by, .row = malloc((top + 1) * sizeof *s->row), .total = total };
     if (!s->row)
         return false;
     places_rank(p, by->event, by->second);
@@ -115,7 +115,9 @@ void text_rankings(struct text_view *v)
     for (size_t i = 0; v->top && i < sizeof kinds_of_place / sizeof kinds_of_place[0]; i++) {
         struct places p = kinds_of_place[i].get(v->report->results);
         struct side s[2] = { 0 };
-        if (!p.failed && fill(&s[0], &rankings[0], &p, v->top) && fill(&s[1], &rankings[1], &p, v->top) && s[0].rows + s[1].rows)
+        /* Shares are of the whole run: what execve cost belongs to no function.                                  */
+        if (!p.failed && fill(&s[0], &rankings[0], &p, v->top, v->sum->cycles_walk) &&
+            fill(&s[1], &rankings[1], &p, v->top, v->sum->faults) && s[0].rows + s[1].rows)
             two_rankings(v, &kinds_of_place[i], s);
         free(s[0].row);
         free(s[1].row);
