@@ -58,7 +58,7 @@ void assoc_create(struct assoc *a, struct carve *c, u32 ways, u32 sets, enum mmu
     bool list = form == ASSOC_LRU_LIST, hashed = sets == 1 && ways > 16;
     struct assoc n = {
         .tag = carve(c, entries * sizeof(u64)), .data = carve(c, entries * sizeof(u64)),
-        .state = carve(c, sets * sizeof(u64)), .mru = carve(c, sets),
+        .state = carve(c, sets * sizeof(u64)), .mru = carve(c, sets), .filled = carve(c, sets),
         .next = list ? carve(c, entries) : NULL, .prev = list ? carve(c, entries) : NULL,
         .bucket = hashed ? carve(c, 1u << ASSOC_BUCKETS_LG2) : NULL, .chain = hashed ? carve(c, entries) : NULL,
         .empty = hashed ? carve(c, 4 * sizeof(u64)) : NULL,
@@ -80,6 +80,7 @@ void assoc_create(struct assoc *a, struct carve *c, u32 ways, u32 sets, enum mmu
 void assoc_clear(struct assoc *a)
 {
     memset(a->tag, 0, ((size_t)a->set_mask + 1) * a->ways * sizeof *a->tag);
+    memset(a->filled, 0, (size_t)a->set_mask + 1);
     if (!a->hashed)
         return;
     memset(a->bucket, 0, 1u << ASSOC_BUCKETS_LG2);
@@ -111,21 +112,21 @@ void assoc_remove(struct assoc *a, u32 set, u32 way)
     if (a->hashed)
         unchain(a, way);
     a->tag[assoc_at(a, set, way)] = 0;
+    a->filled[set]--;
 }
 
-static int lowest_empty(const struct assoc *a, u32 set)
+static u32 lowest_empty(const struct assoc *a, u32 set)
 {
-    if (a->hashed) {
-        for (u32 i = 0; i < 4; i++)
-            if (a->empty[i])
-                return (int)(i * 64) + __builtin_ctzll(a->empty[i]);
-        return ASSOC_NONE;
-    }
     const u64 *t = a->tag + assoc_at(a, set, 0);
-    for (u32 w = 0; w < a->ways; w++)
-        if (!t[w])
-            return (int)w;
-    return ASSOC_NONE;
+    u32 w = 0;
+    if (a->hashed) {
+        while (!a->empty[w])
+            w++;
+        return w * 64 + (u32)__builtin_ctzll(a->empty[w]);
+    }
+    while (t[w])
+        w++;
+    return w;
 }
 
 static u32 victim(struct assoc *a, u32 set)
@@ -145,13 +146,13 @@ static u32 victim(struct assoc *a, u32 set)
 
 u32 assoc_place(struct assoc *a, u32 set)
 {
-    int w = lowest_empty(a, set);
-    return w >= 0 ? (u32)w : victim(a, set);
+    return a->filled[set] < a->ways ? lowest_empty(a, set) : victim(a, set);
 }
 
 void assoc_put(struct assoc *a, u32 set, u32 way, u64 tag, u64 data)
 {
     size_t at = assoc_at(a, set, way);
+    a->filled[set] += !a->tag[at];
     if (a->hashed && a->tag[at])
         unchain(a, way);
     a->tag[at] = tag;
@@ -159,11 +160,4 @@ void assoc_put(struct assoc *a, u32 set, u32 way, u64 tag, u64 data)
     if (a->hashed)
         chain(a, way);
     assoc_touch(a, set, way);
-}
-
-u32 assoc_insert(struct assoc *a, u32 set, u64 tag, u64 data)
-{
-    u32 way = assoc_place(a, set);
-    assoc_put(a, set, way, tag, data);
-    return way;
 }

@@ -8,6 +8,7 @@
  *   an insertion takes the lowest-numbered empty way, else the policy's victim, and touches it;
  *   removing an entry leaves the replacement state and mru[] as they are;
  *   mru[set] is the way touched last, so finding mru[set] and not touching it again changes nothing (repl.h);
+ *   filled[set] counts the ways that are not empty;
  *   hashed arrays (one wide set): bucket/chain lists name exactly the non-empty ways, `empty` the others. */
 #ifndef PAGEWALK_MACHINE_ASSOC_H
 #define PAGEWALK_MACHINE_ASSOC_H
@@ -28,6 +29,7 @@ struct assoc {
     u64 *data;          /* [sets][ways]                                                                          */
     u64 *state;         /* [sets]: repl.h; the head of the list for ASSOC_LRU_LIST                               */
     u8 *mru;            /* [sets]: the way touched last                                                          */
+    u8 *filled;         /* [sets]: how many ways are not empty                                                   */
     u8 *next, *prev;    /* [sets][ways]: circle from the most to the least recent (ASSOC_LRU_LIST only)          */
     u8 *bucket, *chain; /* way + 1, 0 ends (hashed only)                                                         */
     u64 *empty;         /* [4] bit w: way w is empty (hashed only)                                               */
@@ -45,10 +47,9 @@ void assoc_create(struct assoc *a, struct carve *c, u32 ways, u32 sets, enum mmu
                   u64 seed);
 void assoc_clear(struct assoc *a);                /* every way empty; replacement state stays                       */
 void assoc_remove(struct assoc *a, u32 set, u32 way);
-/* Puts tag and data into a way chosen as above; the tag must not stand in the set yet. */
-u32 assoc_insert(struct assoc *a, u32 set, u64 tag, u64 data);
-/* The way that assoc_insert() would take. */
+/* The way that an insertion takes; a random victim is drawn. */
 u32 assoc_place(struct assoc *a, u32 set);
+/* Puts tag and data there and touches it; the tag must stand in no other way of the set. */
 void assoc_put(struct assoc *a, u32 set, u32 way, u64 tag, u64 data);
 
 static inline u32 assoc_set(const struct assoc *a, u64 number)
@@ -66,18 +67,22 @@ static inline u32 assoc_bucket(u64 tag)
     return (u32)((tag ^ tag >> 29) * 0x9e3779b97f4a7c15ull >> (64 - ASSOC_BUCKETS_LG2));
 }
 
+static inline int assoc_find_hashed(const struct assoc *a, u64 tag)
+{
+    u32 w = a->bucket[assoc_bucket(tag)];
+    while (w && a->tag[w - 1] != tag)
+        w = a->chain[w - 1];
+    return (int)w - 1;
+}
+
 /* The way of a tag in its set, or ASSOC_NONE.  Changes nothing. */
 static inline int assoc_find(const struct assoc *a, u32 set, u64 tag)
 {
     const u64 *t = a->tag + assoc_at(a, set, 0);
     if (t[a->mru[set]] == tag)
         return a->mru[set];
-    if (a->hashed) {
-        u32 w = a->bucket[assoc_bucket(tag)];
-        while (w && t[w - 1] != tag)
-            w = a->chain[w - 1];
-        return (int)w - 1;
-    }
+    if (a->hashed)
+        return assoc_find_hashed(a, tag);
     for (u32 w = 0; w < a->ways; w++)
         if (t[w] == tag)
             return (int)w;

@@ -66,7 +66,7 @@ static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind 
     if (refused) {
         out->rule = refused;
         out->r.status = MMU_FAULT_PF;
-        out->r.error = PF_P | c->now->error[kind][implicit] |
+        out->r.error = PF_P | c->now->error[implicit][kind] |
                        (rights_key_denies(c->now, kind, implicit, rights, key) ? PF_PK : 0);
         return;
     }
@@ -111,7 +111,7 @@ void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, uns
     } else {
         out->rule = verdict_rule(m, c, &out->step[out->steps - 1]);
         out->r.status = MMU_FAULT_PF;
-        out->r.error = c->now->error[kind][implicit] | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
+        out->r.error = c->now->error[implicit][kind] | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
     }
     out->r.reads = (u8)reads;
     out->r.cycles = m->timing.walk_base_cycles + reads * m->timing.read_far_cycles;

@@ -29,9 +29,9 @@ void fast_drop_large(struct cpu *c, u32 kinds, u64 tag);
 /* Drops the slots that an entry of a first-level array of these kinds may have given. */
 static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
 {
-    if (!c->fast || !kinds || !tag)
+    if (!kinds || !c->fast_used)
         return;
-    if (tag_unit(tag) != MMU_4K) {
+    if (RARE(tag_unit(tag) != MMU_4K)) {
         fast_drop_large(c, kinds, tag);
         return;
     }
@@ -39,32 +39,29 @@ static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
     for (u32 k = 0; k < 3; k++) {
         u32 i = (u32)number & c->slot_mask[k];
         u64 *slot = &c->fast->slot[k][i];
-        if (kinds >> k & 1 && ((*slot >> PAGE_LG2 ^ number) & TAG_NUMBER) == 0)
+        if (kinds >> k & 1 && (*slot >> PAGE_LG2 & TAG_NUMBER) == number)
             *slot = fast_empty(i);
     }
 }
 
-static inline void fast_put(struct cpu *c, enum mmu_kind kind, u64 va, bool large)
-{
-    u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[kind];
-    c->fast->slot[kind][i] = page_down(va);
-    c->fast_large[kind] = (c->fast_large[kind] & ~((u64)1 << i)) | (u64)large << i;
-}
-
-/* After an explicit access of this kind was allowed by the entry just touched: its slot, and that of the other kind
- * of data access where the same array serves it and it would be allowed as well. */
-static inline void fast_set(struct cpu *c, const struct tlb *t, enum mmu_kind kind, u64 va, u64 data, u32 unit)
+/* After an explicit access of this kind was let through by the entry just touched: its slot, and that of the other
+ * kind of data access where the same array serves it and the entry would let it through as well.  allow: ALLOW_ bits
+ * without regard to D. */
+static inline void fast_set(struct cpu *c, u32 kinds, enum mmu_kind kind, u64 va, u32 allow, bool dirty, u32 unit)
 {
     if (!c->fast)
         return;
+    u32 give = 1u << kind;
+    if (kind != MMU_FETCH)
+        give |= kinds & allow & (dirty ? ALLOW_LOAD | ALLOW_STORE : ALLOW_LOAD);
     c->fast_used = true;
-    bool large = unit != MMU_4K;
-    fast_put(c, kind, va, large);
-    if (kind == MMU_STORE && t->kinds & 1 << MMU_LOAD)
-        fast_put(c, MMU_LOAD, va, large); /* whatever allows a store allows a load */
-    if (kind == MMU_LOAD && t->kinds & 1 << MMU_STORE && data & DATA_D && !(c->now->deny[MMU_STORE][0] >> (data & DATA_RIGHTS) & 1) &&
-        !rights_key_denies(c->now, MMU_STORE, false, data & DATA_RIGHTS, data_key(data)))
-        fast_put(c, MMU_STORE, va, large);
+    for (u32 k = 0; k < 3; k++)
+        if (give >> k & 1) {
+            u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[k];
+            c->fast->slot[k][i] = page_down(va);
+            if (RARE(unit != MMU_4K || c->fast_large[k]))
+                c->fast_large[k] = (c->fast_large[k] & ~((u64)1 << i)) | (u64)(unit != MMU_4K) << i;
+        }
 }
 
 #endif

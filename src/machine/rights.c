@@ -83,24 +83,29 @@ static struct asking asking_at(const struct registers *r, unsigned i)
 
 void rights_build_keys(struct rights table[2][2], const struct registers *r, u8 paging)
 {
+    for (unsigned i = 0; i < 4; i++)
+        table[i & 1][i >> 1].key0 = false;
     FOR_EACH_ASKING(i) {
         struct asking a = asking_at(r, i);
-        u16 *pk = table[i / 6 & 1][i / 12 & 1].pk[i % 3][i / 3 & 1];
-        pk[0] = keys_refused(r, paging, &a, false);
-        pk[1] = keys_refused(r, paging, &a, true);
+        struct rights *t = &table[i / 6 & 1][i / 12 & 1];
+        for (unsigned user_page = 0; user_page < 2; user_page++) {
+            u16 refused_keys = keys_refused(r, paging, &a, user_page);
+            t->keys[i / 3 & 1][user_page][i % 3] = refused_keys;
+            t->key0 |= refused_keys & 1;
+        }
     }
 }
 
 void rights_build(struct rights table[2][2], const struct registers *r, u8 paging)
 {
+    for (unsigned i = 0; i < 4; i++)
+        table[i & 1][i >> 1] = (struct rights){ .key0 = false };
     FOR_EACH_ASKING(i) {
         struct asking a = asking_at(r, i);
         struct rights *t = &table[i / 6 & 1][i / 12 & 1];
-        u8 deny = 0;
         for (unsigned rights = 0; rights < 8; rights++)
-            deny |= (u8)((refused(&a, rights) != NULL) << rights);
-        t->deny[i % 3][i / 3 & 1] = deny;
-        t->error[i % 3][i / 3 & 1] = error_bits(r, &a);
+            t->allow[i / 3 & 1][rights] |= (u8)(!refused(&a, rights) << i % 3);
+        t->error[i / 3 & 1][i % 3] = error_bits(r, &a);
     }
     rights_build_keys(table, r, paging);
 }

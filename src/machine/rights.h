@@ -9,11 +9,14 @@
 
 enum { R_RW = 1, R_US = 2, R_XD = 4 }; /* normalised rights: AND, AND, OR over the path (4.6)                     */
 
-/* The answers for one CPL and AC.  Second index: the access is implicit (MMU_IMPLICIT). */
+enum { ALLOW_LOAD = 1 << MMU_LOAD, ALLOW_STORE = 1 << MMU_STORE, ALLOW_FETCH = 1 << MMU_FETCH };
+
+/* The answers for one CPL and AC.  First index: the access is implicit (MMU_IMPLICIT). */
 struct rights {
-    u8 deny[3][2];      /* bit r: an access to a page with rights r is refused                                   */
-    u8 error[3][2];     /* error-code bits that describe the access (4.7): W, U, I                               */
-    u16 pk[3][2][2];    /* last index: user page.  bit k: key k forbids the access (4.6.2)                       */
+    u8 allow[2][8];     /* [implicit][rights of the page]: ALLOW_ bits of the kinds that 4.6.1 lets through      */
+    u8 error[2][3];     /* [implicit][kind]: error-code bits that describe the access (4.7): W, U, I             */
+    u16 keys[2][2][3];  /* [implicit][user page][kind]: bit k: key k forbids the access (4.6.2)                  */
+    bool key0;          /* key 0, which nearly every page has, forbids something                                */
 };
 
 /* Fills for the four combinations: table[cpl == 3][ac]. */
@@ -28,7 +31,17 @@ const char *rights_rule(const struct registers *reg, u8 paging, enum mmu_kind ki
 static inline unsigned rights_key_denies(const struct rights *r, enum mmu_kind kind, bool implicit, unsigned rights,
                                          unsigned key)
 {
-    return r->pk[kind][implicit][rights >> 1 & 1] >> key & 1u;
+    return r->keys[implicit][rights >> 1 & 1][kind] >> key & 1u;
+}
+
+/* ALLOW_ bits of the kinds of access that a page with these rights and this key lets through. */
+static inline unsigned rights_allow(const struct rights *r, bool implicit, unsigned rights, unsigned key)
+{
+    unsigned allow = r->allow[implicit][rights];
+    if (key || r->key0)
+        allow &= ~((r->keys[implicit][rights >> 1 & 1][MMU_LOAD] >> key & 1u) << MMU_LOAD |
+                   (r->keys[implicit][rights >> 1 & 1][MMU_STORE] >> key & 1u) << MMU_STORE);
+    return allow;
 }
 
 #endif

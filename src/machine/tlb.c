@@ -53,7 +53,12 @@ static void add_unit(struct cpu *c, struct level *l, u32 level, u32 port, u32 un
     for (u32 i = 0; i < c->tlbs; i++) {
         if (!holds(c->tlb[i].desc, level, port, unit))
             continue;
-        l->probe[l->probes] = (struct probe){ .t = &c->tlb[i], .unit = (u8)unit, .pick = (u8)(l->probes - first) };
+        const struct assoc *a = &c->tlb[i].a;
+        l->probe[l->probes] = (struct probe){
+            .t = &c->tlb[i], .tag = a->tag, .mru = a->mru, .number_mask = TAG_NUMBER >> (unit_lg2[unit] - 12),
+            .set_mask = a->set_mask, .ways = a->ways, .unit = (u8)unit, .lg2 = unit_lg2[unit], .fold = a->fold,
+            .hashed = a->hashed, .pick = (u8)(l->probes - first),
+        };
         l->probes++;
     }
     u32 n = l->probes - first;
@@ -145,27 +150,29 @@ static void forget(struct cpu *c, struct tlb *t, size_t at)
     count(t, t->a.tag[at], t->a.data[at], (u32)-1);
 }
 
-static const struct probe *probe_for(const struct level *l, u32 unit, u64 number)
+static struct tlb *array_for(const struct level *l, u32 unit, u64 number)
 {
     const struct probe *p = l->probe;
     while (p->unit != unit || !probe_picks(p, number))
         p++;
-    return p;
+    return p->t;
 }
 
-struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit)
+struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known)
 {
     unit = l->unit_for[unit];
     if (unit == UNIT_NONE)
         return NULL;
     u64 number = unit_number(va, unit);
-    struct tlb *t = probe_for(l, unit, number)->t;
+    struct tlb *t = array_for(l, unit, number);
     u64 tag = tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag);
     data &= ~(DATA_PA & (((u64)1 << unit_lg2[unit]) - 1));
     u32 set = assoc_set(&t->a, number);
-    int known = assoc_find(&t->a, set, tag);
-    u32 way = known >= 0 ? (u32)known : assoc_place(&t->a, set);
-    fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
+    int same = known ? assoc_find(&t->a, set, tag) : ASSOC_NONE;
+    u32 way = same >= 0 ? (u32)same : assoc_place(&t->a, set);
+    u64 mru = t->a.tag[assoc_at(&t->a, set, t->a.mru[set])];
+    if (mru)
+        fast_drop(c, t->kinds, mru);
     forget(c, t, assoc_at(&t->a, set, way));
     assoc_put(&t->a, set, way, tag, data);
     count(t, tag, data, 1);

@@ -54,8 +54,18 @@ struct tlb {
     const struct mmu_tlb_desc *desc;
 };
 
-/* One place to look: an array, for pages of one unit. */
-struct probe { struct tlb *t; u8 unit, pick_shift, pick_mask, pick; };
+/* One place to look: an array, for pages of one unit, with what a look-up needs of the array side by side. */
+struct probe {
+    struct tlb *t;
+    const u64 *tag;
+    const u8 *mru;
+    u64 number_mask;
+    u32 set_mask;
+    u16 ways;
+    u8 unit, lg2, fold;
+    u8 pick_shift, pick_mask, pick; /* of two arrays with one unit: this one has the pages with this bit         */
+    bool hashed;
+};
 
 #define MAX_PROBES (2 * UNITS)
 struct level {
@@ -89,26 +99,40 @@ static inline bool probe_picks(const struct probe *p, u64 number)
 }
 
 /* Where a look-up ended. */
-struct found { const struct probe *p; struct tlb *t; u32 set, way; };
+struct found { const struct probe *p; u32 set, way; };
+
+static inline int probe_find(const struct probe *p, u32 set, u64 tag)
+{
+    const u64 *t = p->tag + (size_t)set * p->ways;
+    u32 mru = p->mru[set];
+    if (LIKELY(t[mru] == tag))
+        return (int)mru;
+    if (p->hashed)
+        return assoc_find_hashed(&p->t->a, tag);
+    for (u32 w = 0; w < p->ways; w++)
+        if (t[w] == tag)
+            return (int)w;
+    return ASSOC_NONE;
+}
 
 /* Looks for va in the arrays of one level; space is the current PCID's (pcid_tag).  An entry of the PCID is
  * preferred to a global one, small units to large ones.  Changes nothing. */
 static inline bool level_find(const struct level *l, u64 va, u64 space, struct found *f)
 {
-    for (u32 i = 0; i < l->probes; i++) {
-        const struct probe *p = &l->probe[i];
-        struct tlb *t = p->t;
-        if (!t->live[p->unit])
+    const struct probe *end = l->probe + l->probes;
+    for (const struct probe *p = l->probe; p < end; p++) {
+        if (!p->t->live[p->unit])
             continue;
-        u64 n = unit_number(va, p->unit);
+        u64 n = va >> p->lg2 & p->number_mask;
         if (!probe_picks(p, n))
             continue;
-        u32 set = assoc_set(&t->a, n);
-        int way = assoc_find(&t->a, set, tag_make(n, p->unit, space));
-        if (way < 0 && t->globals)
-            way = assoc_find(&t->a, set, tag_make(n, p->unit, TAG_VALID | TAG_GLOBAL));
+        u32 set = (u32)(n ^ n >> p->fold) & p->set_mask;
+        u64 unit = (u64)p->unit << TAG_UNIT_SHIFT;
+        int way = probe_find(p, set, n | unit | space);
+        if (way < 0 && RARE(p->t->globals))
+            way = probe_find(p, set, n | unit | TAG_VALID | TAG_GLOBAL);
         if (way >= 0) {
-            *f = (struct found){ p, t, set, (u32)way };
+            *f = (struct found){ p, set, (u32)way };
             return true;
         }
     }
@@ -122,8 +146,9 @@ bool tlb_possible(const struct mmu_profile *profile);
 /* Carves and links the arrays of a CPU. */
 void tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *profile, u64 seed);
 /* Keeps a translation in a level as the most recently used one: data has the page's frame and size; unit is what
- * the source holds (the page's size after a walk, the entry's unit after a second-level hit). */
-struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit);
+ * the source holds (the page's size after a walk, the entry's unit after a second-level hit).  known: the translation
+ * may be there already; false only after a look-up that missed.  Returns the array; NULL: the level keeps none. */
+struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known);
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way);
 /* Every entry, of whatever unit, that translates va for the space; and global ones. */
 void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);

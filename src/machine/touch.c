@@ -8,33 +8,44 @@
  * page that was the most recently used. */
 #include "machine/fast.h"
 
-static inline bool allowed(const struct cpu *c, enum mmu_kind kind, u64 data)
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* Which of n ways holds the tag, as a mask.  No early exit: where a page stands cannot be predicted. */
+ALWAYS u32 ways_with(const u64 *tag, u32 n, u64 want)
 {
-    unsigned rights = data & DATA_RIGHTS;
-    return !(c->now->deny[kind][0] >> rights & 1) && !rights_key_denies(c->now, kind, false, rights, data_key(data));
+    u32 found = 0;
+    for (u32 w = 0; w < n; w++)
+        found |= (u32)(tag[w] == want) << w;
+    return found;
 }
 
-static inline void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
+ALWAYS u32 find_ways(const struct quick *q, const u64 *tag, u64 want)
 {
-    c->fast->slot[kind][slot] = full ? page_down(va) : fast_empty(slot);
+    return q->ways == 4 ? ways_with(tag, 4, want) : q->ways == 8 ? ways_with(tag, 8, want) : ways_with(tag, q->ways, want);
+}
+
+ALWAYS void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
+{
+    u64 page = page_down(va), none = fast_empty(slot);
+    c->fast->slot[kind][slot] = full ? page : none;
     if (RARE(c->fast_large[kind]))
         c->fast_large[kind] &= ~((u64)1 << slot);
 }
 
-static inline void use_slots(struct cpu *c, const struct quick *q, enum mmu_kind kind, u32 slot, u64 va, u64 data)
+ALWAYS void use_slots(struct cpu *c, const struct quick *q, enum mmu_kind kind, u32 slot, u64 va, unsigned allow)
 {
-    if (!c->fast)
+    if (RARE(!c->fast))
         return;
     c->fast_used = true;
     use_slot(c, kind, slot, va, true);
     if (kind == MMU_LOAD && q->kinds & 1 << MMU_STORE)
-        use_slot(c, MMU_STORE, slot, va, data & DATA_D && allowed(c, MMU_STORE, data));
+        use_slot(c, MMU_STORE, slot, va, allow >> MMU_STORE & 1);
     else if (kind == MMU_STORE && q->kinds & 1 << MMU_LOAD)
         use_slot(c, MMU_LOAD, slot, va, true);
 }
 
 /* Makes a way the most recently used one of its set. */
-static inline void touch_way(const struct quick *q, u32 set, u32 way)
+ALWAYS void touch_way(const struct quick *q, u32 set, u32 way)
 {
     if (LIKELY(q->tree)) {
         q->mru[set] = (u8)way;
@@ -44,23 +55,36 @@ static inline void touch_way(const struct quick *q, u32 set, u32 way)
     }
 }
 
-bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
+ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
 {
     struct cpu *c = &m->cpu[cpu];
     const struct quick *q = &c->quick[kind];
     if (RARE(!q->usable || c->mode.paging != PAGING_LONG || m->observer.translated || !canonical(&c->mode, va)))
         return false;
-    u64 n = va >> PAGE_LG2 & TAG_NUMBER, want = tag_make(n, MMU_4K, c->mode.pcid_tag);
-    u32 set = (u32)n & q->set_mask, first = set * q->ways, way = 0;
-    const u64 *tag = q->tag + first;
-    while (tag[way] != want)
-        if (++way == q->ways)
-            return false;
+    u64 n = va >> PAGE_LG2 & TAG_NUMBER;
+    u32 set = (u32)n & q->set_mask, first = set * q->ways;
+    u32 found = find_ways(q, q->tag + first, tag_make(n, MMU_4K, c->mode.pcid_tag));
+    if (RARE(!found))
+        return false;
+    u32 way = (u32)__builtin_ctz(found);
     u64 data = q->data[first + way];
-    if (RARE(!allowed(c, kind, data) || (kind == MMU_STORE && !(data & DATA_D))))
+    unsigned allow = rights_allow(c->now, false, data & DATA_RIGHTS, data_key(data));
+    allow &= data & DATA_D ? ~0u : ~(unsigned)ALLOW_STORE; /* a store to a clean page has to walk */
+    if (RARE(!(allow >> kind & 1)))
         return false;
     touch_way(q, set, way);
-    use_slots(c, q, kind, set, va, data);
+    use_slots(c, q, kind, set, va, allow);
     c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
     return true;
+}
+
+/* One copy a kind, so that nothing in it depends on the kind. */
+bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
+{
+    switch (kind) {
+    case MMU_LOAD: return touch(m, cpu, va, MMU_LOAD);
+    case MMU_STORE: return touch(m, cpu, va, MMU_STORE);
+    case MMU_FETCH: return touch(m, cpu, va, MMU_FETCH);
+    }
+    return false;
 }

@@ -18,6 +18,8 @@
 #include "machine/invalidate.h"
 #include "machine/walk.h"
 
+#define OUT_OF_LINE __attribute__((noinline))
+
 /* One access on its way; what the steps need to know of it. */
 struct access {
     struct mmu *m;
@@ -41,11 +43,15 @@ static inline enum mmu_size stat_size(u64 data)
     return size == UNIT_4M ? MMU_2M : (enum mmu_size)size;
 }
 
-static inline bool allowed(const struct cpu *c, enum mmu_kind kind, bool implicit, u64 data)
+/* ALLOW_ bits of a translation, by the registers of this moment. */
+static inline u32 allow(const struct cpu *c, bool implicit, u64 data)
 {
-    const struct rights *now = c->now;
-    return !((now->deny[kind][implicit] >> (data & DATA_RIGHTS) & 1u) |
-             rights_key_denies(now, kind, implicit, (u32)(data & DATA_RIGHTS), data_key(data)));
+    return rights_allow(c->now, implicit, (u32)(data & DATA_RIGHTS), data_key(data));
+}
+
+static inline bool allowed(const struct access *a, u64 data)
+{
+    return allow(a->c, a->implicit, data) >> a->kind & 1;
 }
 
 static inline enum mmu_status told(const struct access *a, bool global)
@@ -56,12 +62,13 @@ static inline enum mmu_status told(const struct access *a, bool global)
 }
 
 /* data: the frame of a unit of 2^lg2 bytes that has va. */
-static inline void answer(const struct access *a, u64 data, u32 lg2, enum mmu_by by, u32 cycles)
+static inline void answer(struct mmu_result *r, u64 va, enum mmu_kind kind, u64 data, u32 lg2, enum mmu_by by,
+                          u32 cycles)
 {
     u64 offset = ((u64)1 << lg2) - 1;
-    *a->r = (struct mmu_result){
-        .va = a->va, .pa = (data & DATA_PA & ~offset) | (a->va & offset), .cycles = cycles, .status = MMU_OK,
-        .by = (u8)by, .page_lg2 = unit_lg2[data_size(data)], .kind = (u8)a->kind, .pieces = 1,
+    *r = (struct mmu_result){
+        .va = va, .pa = (data & DATA_PA) + (va & offset), .cycles = cycles, .status = MMU_OK, .by = (u8)by,
+        .page_lg2 = unit_lg2[data_size(data)], .kind = (u8)kind, .pieces = 1,
     };
 }
 
@@ -87,7 +94,7 @@ static enum mmu_status page_fault(const struct access *a, u32 cause, enum mmu_by
     c->stats.pf++;
     c->reg.cr2 = a->va;
     forget_page(c, a->va);
-    return fault(a, MMU_FAULT_PF, cause | c->now->error[a->kind][a->implicit], by);
+    return fault(a, MMU_FAULT_PF, cause | c->now->error[a->implicit][a->kind], by);
 }
 
 /* The cause bits of a refused access to a page that is mapped. */
@@ -175,7 +182,7 @@ static void walk_cached(const struct access *a, struct walk_start *s, struct wal
     walk_down(a->m, &c->mode, a->va, s, w);
     count_walk(a, w, cost);
     if (level && w->verdict == MMU_STEP_LEAF && a->m->policy.denied_hit_rewalks &&
-        !allowed(c, a->kind, a->implicit, walk_data(c, a->va, w))) {
+        !allowed(a, walk_data(c, a->va, w))) {
         psc_remove_path(c, a->va, c->mode.pcid_tag);
         *s = walk_root(c);
         walk_down(a->m, &c->mode, a->va, s, w);
@@ -192,8 +199,30 @@ static enum mmu_status walk_failed(const struct access *a, struct walk *w, u32 c
     return MMU_FAULT_PF;
 }
 
-/* Steps 5 to 8.  stale: the entry whose D=0 sent the store here, or NULL after a miss. */
-static enum mmu_status walk_access(const struct access *a, const u64 *stale)
+/* Steps 7 and 8.  stale: the entry whose D=0 sent the store here, or NULL after a miss. */
+static void walk_succeeded(const struct access *a, const struct walk_start *start, struct walk *w, u64 data,
+                           const u64 *stale)
+{
+    struct cpu *c = a->c;
+    const struct port *port = &c->port[a->kind];
+    u32 written = set_accessed_dirty(a, w), size = data_size(data);
+    data |= a->kind == MMU_STORE ? DATA_D : 0;
+    if (c->mode.paging == PAGING_LONG)
+        keep_structures(c, a->va, start, w);
+    if (stale && (data_size(*stale) != size || (*stale ^ data) & DATA_G))
+        forget_page_seen(a->m, a->cpu, a->va);
+    level_fill(c, &port->l2, a->va, data, size, stale != NULL);
+    const struct tlb *t = level_fill(c, &port->l1, a->va, data, size, stale != NULL);
+    if (!a->implicit)
+        fast_set(c, t->kinds, a->kind, a->va, allow(c, false, data), data & DATA_D, port->l1.unit_for[size]);
+    c->stats.walks[side_of(a->kind)][stat_size(data)]++;
+    c->stats.l1_miss[side_of(a->kind)][stat_size(data)] += !stale;
+    answer(a->r, a->va, a->kind, data, PAGE_LG2, MMU_BY_WALK, 0);
+    a->r->wrote_ad = (u8)written;
+}
+
+/* Steps 5 to 8. */
+static OUT_OF_LINE enum mmu_status walk_access(const struct access *a, const u64 *stale)
 {
     struct cpu *c = a->c;
     struct walk_start start;
@@ -202,41 +231,25 @@ static enum mmu_status walk_access(const struct access *a, const u64 *stale)
     walk_cached(a, &start, &w, &cost);
     c->stats.cycles_walk += cost.cycles;
     u64 data = w.verdict == MMU_STEP_LEAF ? walk_data(c, a->va, &w) : 0;
-    bool global = false;
-    if (w.verdict == MMU_STEP_NOT_PRESENT) {
+    if (w.verdict == MMU_STEP_NOT_PRESENT)
         walk_failed(a, &w, 0);
-    } else if (w.verdict == MMU_STEP_RESERVED) {
+    else if (w.verdict == MMU_STEP_RESERVED)
         walk_failed(a, &w, PF_P | PF_RSVD);
-    } else if (!allowed(c, a->kind, a->implicit, data)) {
+    else if (!allowed(a, data))
         walk_failed(a, &w, refusal(a, data));
-    } else {
-        u32 written = set_accessed_dirty(a, &w);
-        data |= a->kind == MMU_STORE ? DATA_D : 0;
-        global = data & DATA_G;
-        if (c->mode.paging == PAGING_LONG)
-            keep_structures(c, a->va, &start, &w);
-        if (stale && (data_size(*stale) != data_size(data) || (*stale ^ data) & DATA_G))
-            forget_page_seen(a->m, a->cpu, a->va);
-        level_fill(c, &c->port[a->kind].l2, a->va, data, data_size(data));
-        const struct tlb *t = level_fill(c, &c->port[a->kind].l1, a->va, data, data_size(data));
-        if (!a->implicit)
-            fast_set(c, t, a->kind, a->va, data, c->port[a->kind].l1.unit_for[data_size(data)]);
-        c->stats.walks[side_of(a->kind)][stat_size(data)]++;
-        if (!stale)
-            c->stats.l1_miss[side_of(a->kind)][stat_size(data)]++;
-        answer(a, data, PAGE_LG2, MMU_BY_WALK, 0);
-        a->r->wrote_ad = (u8)written;
-    }
+    else
+        walk_succeeded(a, &start, &w, data, stale);
     a->r->cycles = cost.cycles;
     a->r->reads = (u8)cost.reads;
-    a->r->psc_level = (u8)(start.level + 1 < c->mode.levels && c->mode.paging == PAGING_LONG ? start.level + 1 : 0);
-    return told(a, global);
+    bool shortened = c->mode.paging == PAGING_LONG && start.level + 1 < c->mode.levels;
+    a->r->psc_level = shortened ? (u8)(start.level + 1) : 0;
+    return told(a, a->r->status == MMU_OK && data & DATA_G);
 }
 
 /* ---- hits that do not settle the access -------------------------------------------------------------------------- */
 
 /* Step 4. */
-static enum mmu_status refused_hit(const struct access *a, u64 data, enum mmu_by by)
+static OUT_OF_LINE enum mmu_status refused_hit(const struct access *a, u64 data, enum mmu_by by)
 {
     if (a->m->policy.denied_hit_rewalks) {
         forget_page_seen(a->m, a->cpu, a->va);
@@ -246,78 +259,94 @@ static enum mmu_status refused_hit(const struct access *a, u64 data, enum mmu_by
     return told(a, false);
 }
 
-static enum mmu_status rewalk_dirty(const struct access *a, u64 data)
+static OUT_OF_LINE enum mmu_status rewalk_dirty(const struct access *a, u64 data)
 {
     a->c->stats.rewalks_dirty++;
     return walk_access(a, &data);
 }
 
 /* Step 3 and what follows a first-level miss. */
-static enum mmu_status second_level(const struct access *a)
+static OUT_OF_LINE enum mmu_status second_level(const struct access *a)
 {
     struct cpu *c = a->c;
     struct found f;
     const struct port *port = &c->port[a->kind];
     if (!level_find(&port->l2, a->va, c->mode.pcid_tag, &f))
         return walk_access(a, NULL);
-    u64 data = f.t->a.data[assoc_at(&f.t->a, f.set, f.way)];
-    if (!allowed(c, a->kind, a->implicit, data))
+    struct assoc *array = &f.p->t->a;
+    u64 data = array->data[assoc_at(array, f.set, f.way)];
+    u32 may = allow(c, a->implicit, data), unit = f.p->unit, cycles = a->m->timing.stlb_hit_cycles;
+    if (RARE(!(may >> a->kind & 1)))
         return refused_hit(a, data, MMU_BY_STLB);
     enum mmu_side side = side_of(a->kind);
     c->stats.l1_miss[side][stat_size(data)]++;
     c->stats.stlb_hit[side][stat_size(data)]++;
-    if (a->kind == MMU_STORE && !(data & DATA_D))
+    if (RARE(a->kind == MMU_STORE && !(data & DATA_D)))
         return rewalk_dirty(a, data);
-    if (f.t->a.mru[f.set] != f.way)
-        assoc_touch(&f.t->a, f.set, f.way);
-    u32 unit = f.p->unit, cycles = a->m->timing.stlb_hit_cycles;
-    answer(a, data, unit_lg2[unit], MMU_BY_STLB, cycles);
+    if (array->mru[f.set] != f.way)
+        assoc_touch(array, f.set, f.way);
+    answer(a->r, a->va, a->kind, data, unit_lg2[unit], MMU_BY_STLB, cycles);
     u64 page = (data & ~DATA_PA) | (a->r->pa & DATA_PA);
-    const struct tlb *t = level_fill(c, &port->l1, a->va, page, unit);
+    const struct tlb *t = level_fill(c, &port->l1, a->va, page, unit, false);
     if (!a->implicit)
-        fast_set(c, t, a->kind, a->va, data, port->l1.unit_for[unit]);
+        fast_set(c, t->kinds, a->kind, a->va, may, data & DATA_D, port->l1.unit_for[unit]);
     c->stats.cycles_stlb += cycles;
     return told(a, data & DATA_G);
 }
 
-/* Modes without 64-bit addresses: they wrap at 4 GiB; without paging they are physical. */
-static bool settled_without_paging(struct access *a)
+/* A first-level hit that the fast lines of mmu_translate() leave. */
+static OUT_OF_LINE enum mmu_status unsettled_hit(const struct access *a, u64 data)
 {
-    a->va &= 0xffffffff;
-    if (a->c->mode.paging != PAGING_OFF)
-        return false;
-    answer(a, a->va & DATA_PA, PAGE_LG2, MMU_BY_L1, 0);
-    return true;
+    if (!allowed(a, data))
+        return refused_hit(a, data, MMU_BY_L1);
+    return rewalk_dirty(a, data);
 }
+
+static OUT_OF_LINE void make_mru(struct cpu *c, struct tlb *t, u32 set, u32 way)
+{
+    fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
+    assoc_touch(&t->a, set, way);
+}
+
+/* Without paging, addresses are physical, and 32 bits wide. */
+static enum mmu_status without_paging(struct mmu_result *r, u64 va, enum mmu_kind kind)
+{
+    answer(r, va, kind, va & DATA_PA, PAGE_LG2, MMU_BY_L1, 0);
+    return MMU_OK;
+}
+
+#define ACCESS &(struct access){ m, c, cpu, va, kind, flags & MMU_IMPLICIT, r }
 
 enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
                               struct mmu_result *r)
 {
     CHECK(cpu < m->cpus);
     struct cpu *c = &m->cpu[cpu];
-    struct access a = { m, c, cpu, va, kind, flags & MMU_IMPLICIT, r };
+    bool implicit = flags & MMU_IMPLICIT;
     struct found f;
-    if (RARE(c->mode.paging != PAGING_LONG) && settled_without_paging(&a))
-        return MMU_OK;
-    c->stats.lookups[side_of(kind)]++;
-    if (RARE(!canonical(&c->mode, a.va)))
-        return not_canonical(&a, flags);
-    if (!level_find(&c->port[kind].l1, a.va, c->mode.pcid_tag, &f))
-        return second_level(&a);
-    u64 data = f.t->a.data[assoc_at(&f.t->a, f.set, f.way)];
-    if (RARE(!allowed(c, kind, a.implicit, data)))
-        return refused_hit(&a, data, MMU_BY_L1);
-    if (RARE(kind == MMU_STORE && !(data & DATA_D)))
-        return rewalk_dirty(&a, data);
-    u32 mru = f.t->a.mru[f.set];
-    if (mru != f.way) {
-        fast_drop(c, f.t->kinds, f.t->a.tag[assoc_at(&f.t->a, f.set, mru)]);
-        assoc_touch(&f.t->a, f.set, f.way);
+    if (RARE(c->mode.paging != PAGING_LONG)) {
+        va &= 0xffffffff; /* modes without 64-bit addresses wrap at 4 GiB */
+        if (c->mode.paging == PAGING_OFF)
+            return without_paging(r, va, kind);
     }
-    if (!a.implicit)
-        fast_set(c, f.t, kind, a.va, data, f.p->unit);
-    answer(&a, data, unit_lg2[f.p->unit], MMU_BY_L1, 0);
-    return told(&a, data & DATA_G);
+    c->stats.lookups[side_of(kind)]++;
+    if (RARE(!canonical(&c->mode, va)))
+        return not_canonical(ACCESS, flags);
+    if (!level_find(&c->port[kind].l1, va, c->mode.pcid_tag, &f))
+        return second_level(ACCESS);
+    struct tlb *t = f.p->t;
+    u64 data = t->a.data[assoc_at(&t->a, f.set, f.way)];
+    u32 may = allow(c, implicit, data);
+    if (RARE(!(may >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D))))
+        return unsettled_hit(ACCESS, data);
+    if (t->a.mru[f.set] != f.way)
+        make_mru(c, t, f.set, f.way);
+    if (!implicit)
+        fast_set(c, t->kinds, kind, va, may, data & DATA_D, f.p->unit);
+    answer(r, va, kind, data, f.p->lg2, MMU_BY_L1, 0);
+    if (RARE(m->observer.translated != NULL))
+        return told(ACCESS, data & DATA_G);
+    return MMU_OK;
 }
 
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
