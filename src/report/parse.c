@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * parse.c - the reader of results files (docs/formats.md).  Called by results_read() and the fuzz target.
  *
- * First the frame is proved (first line, closing line, number of lines, checksum), then each line is taken apart in
- * place.  After the checksum only a defect of the writer or a forged file can be wrong, but nothing is trusted. */
+ * First frame.c proves the frame (first line, closing line, number of lines, checksum), then each line is taken apart
+ * in place.  After the checksum only a defect of the writer or a forged file can be wrong, but nothing is trusted. */
 #include "report/results.h"
 #include "report/results_internal.h"
-
-#include "base/crc32.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char first_words[] = "pagewalk-results ";
-#define FORMAT_VERSION 1
 #define PROGRESS_LINES 16384
 
 struct parser {
@@ -26,16 +22,6 @@ struct parser {
 };
 
 /* ---- refusing -------------------------------------------------------------------------------------------------- */
-
-static bool __attribute__((format(printf, 2, 3))) refuse(struct results_error *err, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(err->text, sizeof err->text, format, args);
-    va_end(args);
-    return false;
-}
 
 /* A piece of the file for a message: short, and nothing that a terminal would obey. */
 struct quoted { char text[48]; };
@@ -58,77 +44,10 @@ static bool __attribute__((format(printf, 2, 3))) damaged(struct parser *p, cons
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return refuse(p->err, "is damaged at line %zu (%s); run the program again to make a new one", p->line, what);
+    return results_refuse(p->err, "is damaged at line %zu (%s); run the program again to make a new one", p->line, what);
 }
 
-static bool no_memory(struct parser *p) { return refuse(p->err, "cannot be read: not enough memory"); }
-
-/* ---- the frame ------------------------------------------------------------------------------------------------- */
-
-static bool check_first_line(const char *bytes, size_t len, struct results_error *err)
-{
-    const size_t words = sizeof first_words - 1;
-    char want[32];
-    int n = snprintf(want, sizeof want, "%s%d\n", first_words, FORMAT_VERSION);
-
-    if (!len)
-        return refuse(err, "is empty: the run that should have written it did not finish; run the program again");
-    if (memcmp(bytes, first_words, len < words ? len : words))
-        return refuse(err, "is not a pagewalk results file; give a file that `pagewalk run` wrote");
-    if (len > words && (bytes[words] < '0' || bytes[words] > '9'))
-        return refuse(err, "is not a pagewalk results file; give a file that `pagewalk run` wrote");
-    if (memcmp(bytes, want, len < (size_t)n ? len : (size_t)n))
-        return refuse(err, "has another format than this pagewalk reads (%d); use the pagewalk that wrote it", FORMAT_VERSION);
-    return true;
-}
-
-static bool parse_u64(const char *s, u64 *n)
-{
-    *n = 0;
-    if (!*s)
-        return false;
-    for (; *s; s++)
-        if (*s < '0' || *s > '9' || __builtin_mul_overflow(*n, 10u, n) || __builtin_add_overflow(*n, (u64)(*s - '0'), n))
-            return false;
-    return true;
-}
-
-static size_t count_lines(const char *at, const char *end)
-{
-    size_t n = 0;
-
-    for (; (at = memchr(at, '\n', (size_t)(end - at))); at++)
-        n++;
-    return n;
-}
-
-/* Finds and proves the closing line; *body_end is where it begins.  Terminates it in place. */
-static bool check_end(char *bytes, size_t len, char **body_end, size_t *lines, struct results_error *err)
-{
-    char *last, *tab, said[16];
-    u64 said_lines;
-
-    if (bytes[len - 1] == '\n')
-        bytes[len - 1] = 0;
-    else
-        len = 0;
-    last = len ? memrchr(bytes, '\n', len - 1) : NULL;
-    if (!last || strncmp(++last, "end\t", 4))
-        return refuse(err, "is cut short: its closing line is missing, so the run that wrote it did not finish; run the program again");
-    tab = strchr(last + 4, '\t');
-    if (tab)
-        *tab = 0;
-    if (!tab || !parse_u64(last + 4, &said_lines) || strlen(last + 4) + strlen(tab + 1) + 6 != (size_t)(bytes + len - last))
-        return refuse(err, "is damaged: its closing line cannot be understood; run the program again");
-    *lines = count_lines(bytes, last);
-    snprintf(said, sizeof said, "%08x", crc32_add(0, bytes, (size_t)(last - bytes)));
-    if (said_lines != *lines)
-        return refuse(err, "is damaged: it should have %llu lines and has %zu; run the program again", (unsigned long long)said_lines, *lines);
-    if (strcmp(tab + 1, said))
-        return refuse(err, "is damaged: its checksum does not fit its contents; run the program again");
-    *body_end = last;
-    return true;
-}
+static bool no_memory(struct parser *p) { return results_refuse(p->err, "cannot be read: not enough memory"); }
 
 /* ---- fields ---------------------------------------------------------------------------------------------------- */
 
@@ -181,7 +100,7 @@ static bool number(struct parser *p, const char *field, struct num *n)
     if (!strcmp(field, "?"))
         return true;
     n->known = true;
-    return parse_u64(field, &n->n) || damaged(p, "\"%s\" is not a number of at most 64 bits", quote(field).text);
+    return results_u64(field, &n->n) || damaged(p, "\"%s\" is not a number of at most 64 bits", quote(field).text);
 }
 
 static bool good_name(struct parser *p, const char *name)
@@ -354,7 +273,7 @@ static bool all_different(struct parser *p, const char *what, const void *items,
         if (!strcmp(name[i - 1], name[i]))
             twice = name[i];
     free(name);
-    return !twice || refuse(p->err, "is damaged: %s \"%s\" stands twice; run the program again to make a new one", what, quote(twice).text);
+    return !twice || results_refuse(p->err, "is damaged: %s \"%s\" stands twice; run the program again to make a new one", what, quote(twice).text);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
@@ -390,7 +309,7 @@ struct results *results_parse(char *bytes, size_t len_bytes, const struct result
         return NULL;
     }
     p.r->bytes = bytes;
-    if (check_first_line(bytes, len_bytes, err) && check_end(bytes, len_bytes, &p.end, &p.lines, err) && parse_body(&p, progress))
+    if (results_frame(bytes, len_bytes, &p.end, &p.lines, err) && parse_body(&p, progress))
         return p.r;
     results_free(p.r);
     return NULL;

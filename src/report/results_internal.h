@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * results_internal.h - how a results file is held; shared by parse.c (fills it) and results.c (answers from it).
+ * results_internal.h - how a results file is held; shared by frame.c (is it whole?), parse.c
+ * (fills it) and results.c (answers from it).
  *
  * Every string points into bytes, where the parser has unescaped and terminated it in place. */
 #ifndef PAGEWALK_REPORT_RESULTS_INTERNAL_H
@@ -30,5 +31,12 @@ struct results {
     struct results_table *table;
     size_t texts, texts_max, counts, counts_max, tables, tables_max;
 };
+
+/* Writes the sentence into *err and gives false. */
+bool __attribute__((format(printf, 2, 3))) results_refuse(struct results_error *err, const char *format, ...);
+bool results_u64(const char *digits, u64 *n);
+/* Proves the frame; *body_end is where the closing line begins, *lines how many stand before it.  Terminates the
+ * closing line in place; the body stays as it is.  pre: bytes[len_bytes] is writable. */
+bool results_frame(char *bytes, size_t len_bytes, char **body_end, size_t *lines, struct results_error *err);
 
 #endif
