@@ -21,7 +21,8 @@ struct quick {
     struct assoc *a;
     u32 set_mask;
     u8 ways, kinds;
-    bool usable, tree;
+    bool fits, tree;                  /* fits: the array is of this kind at all                                   */
+    bool usable;                      /* fits, and paging is that of long mode (kept by regs_changed())           */
 };
 
 struct cpu {

@@ -29,6 +29,8 @@ void regs_changed(struct mmu *m, struct cpu *c)
     mode_build(&c->mode, &c->reg, &m->part);
     rights_build(c->rights, &c->reg, c->mode.paging);
     c->now = &c->rights[c->reg.cpl == 3][c->reg.ac];
+    for (u32 kind = 0; kind < 3; kind++)
+        c->quick[kind].usable = c->quick[kind].fits && c->mode.paging == PAGING_LONG;
     fast_clear(c);
 }
 

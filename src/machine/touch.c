@@ -4,24 +4,25 @@
  *
  * What must hold: true means that mmu_translate() would have answered MMU_OK by MMU_BY_L1 and left the machine as it
  * is left here; false means that nothing has changed.  Only first-level arrays of small pages with a linear index are
- * looked at (struct quick): there the slot of the page is the slot of its set, so writing it drops the slot of the
+ * looked at (struct quick), with 4, 8 or 12 ways and addresses of the lower half: there the slot of the page is the slot of its set, so writing it drops the slot of the
  * page that was the most recently used. */
 #include "machine/fast.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Which of n ways holds the tag, as a mask.  No early exit: where a page stands cannot be predicted. */
-ALWAYS u32 ways_with(const u64 *tag, u32 n, u64 want)
+/* Which ways hold the tag, as a mask.  No early exit: where a page stands cannot be predicted. */
+ALWAYS u32 four_ways(const u64 *tag, u64 want)
 {
-    u32 found = 0;
-    for (u32 w = 0; w < n; w++)
-        found |= (u32)(tag[w] == want) << w;
-    return found;
+    return (u32)(tag[0] == want) | (u32)(tag[1] == want) << 1 | (u32)(tag[2] == want) << 2 | (u32)(tag[3] == want) << 3;
 }
 
 ALWAYS u32 find_ways(const struct quick *q, const u64 *tag, u64 want)
 {
-    return q->ways == 4 ? ways_with(tag, 4, want) : q->ways == 8 ? ways_with(tag, 8, want) : ways_with(tag, q->ways, want);
+    u32 found = four_ways(tag, want);
+    if (LIKELY(q->ways == 4))
+        return found;
+    found |= four_ways(tag + 4, want) << 4;
+    return q->ways == 8 ? found : found | four_ways(tag + 8, want) << 8;
 }
 
 ALWAYS void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
@@ -59,9 +60,9 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
 {
     struct cpu *c = &m->cpu[cpu];
     const struct quick *q = &c->quick[kind];
-    if (RARE(!q->usable || c->mode.paging != PAGING_LONG || m->observer.translated || !canonical(&c->mode, va)))
+    if (RARE(!q->usable || m->observer.translated || va >> 47))
         return false;
-    u64 n = va >> PAGE_LG2 & TAG_NUMBER;
+    u64 n = va >> PAGE_LG2;
     u32 set = (u32)n & q->set_mask, first = set * q->ways;
     u32 found = find_ways(q, q->tag + first, tag_make(n, MMU_4K, c->mode.pcid_tag));
     if (RARE(!found))

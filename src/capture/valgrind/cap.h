@@ -104,7 +104,9 @@ struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites)
 
 /* ---- access.c: the model's answers --------------------------------------------------------------------------- */
 
-VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site);
+VG_REGPARM(2) void cap_load(Addr va, struct cap_site *site);
+VG_REGPARM(2) void cap_store(Addr va, struct cap_site *site);
+VG_REGPARM(2) void cap_fetch(Addr va, struct cap_site *site);
 VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site); /* the accesses that share a check, in order      */
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);
 /* The kernel reads or writes user memory for the running thread. */

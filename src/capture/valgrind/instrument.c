@@ -39,7 +39,8 @@ static IRExpr *bin(IRSB *sb, IROp op, IRType type, IRExpr *a, IRExpr *b)
 
 static void emit_call(IRSB *sb, IRExpr *guard, IRExpr *va, struct cap_site *site)
 {
-    void *fn = site->conditional ? (void *)cap_access_conditional : site->group > 1 ? (void *)cap_group : (void *)cap_access;
+    static void *const one[] = { [MMU_LOAD] = cap_load, [MMU_STORE] = cap_store, [MMU_FETCH] = cap_fetch };
+    void *fn = site->conditional ? (void *)cap_access_conditional : site->group > 1 ? (void *)cap_group : one[site->kind];
     IRDirty *d = unsafeIRDirty_0_N(2, "cap_access", VG_(fnptr_to_fnentry)(fn), mkIRExprVec_2(va, word((UWord)site)));
     if (guard)
         d->guard = guard;
