@@ -7,6 +7,8 @@
 #include "cli/launch.h"
 #include "cli/output.h"
 
+#include "report/amend.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -84,8 +86,7 @@ static int status_of(int wait_status)
     return WIFSIGNALED(wait_status) ? STATUS_SIGNAL + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
-/* SIGKILL cannot be caught, so nothing could write results; any other end without results is a failure of the tool, or
- * a program that another took the place of. */
+/* SIGKILL cannot be caught, so nothing could write results; any other end without them is a failure of the tool. */
 static int no_results(const struct launched *l)
 {
     if (WIFSIGNALED(l->wait_status) && WTERMSIG(l->wait_status) == SIGKILL) {
@@ -95,8 +96,7 @@ static int no_results(const struct launched *l)
     if (WIFSIGNALED(l->wait_status))
         say("no results: the capture tool was killed by signal %d (SIG%s)", WTERMSIG(l->wait_status), sigabbrev_np(WTERMSIG(l->wait_status)));
     else
-        say("no results: the capture tool ended with status %d and wrote none; if the program replaces itself by another (exec), "
-            "use --trace-children", WEXITSTATUS(l->wait_status));
+        say("no results: the capture tool ended with status %d and wrote none", WEXITSTATUS(l->wait_status));
     return STATUS_OURS;
 }
 
@@ -105,11 +105,8 @@ static int show(const struct run_options *o, const struct results_files *f, cons
     struct report report;
     bool good;
 
-    if (!load_report(&report, file)) {
-        if (!o->keep)
-            unlink(file);
+    if (!load_report(&report, file))
         return STATUS_OURS;
-    }
     if (!o->view.quiet && isatty(STDERR_FILENO))
         fputc('\n', stderr);
     good = output_views(&report, &o->view, stderr);
@@ -119,19 +116,25 @@ static int show(const struct run_options *o, const struct results_files *f, cons
     return good ? status_of(l->wait_status) : STATUS_OURS;
 }
 
-/* The tool has written NAME.PID; the program's own becomes NAME. */
+/* The tool has written NAME.PID; with the program's end in it, it becomes NAME. */
 static int finish(const struct run_options *o, const struct results_files *f, const struct launched *l)
 {
+    struct process_end end = { WIFSIGNALED(l->wait_status) ? "signalled" : "exited",
+                               (u64)(WIFSIGNALED(l->wait_status) ? WTERMSIG(l->wait_status) : WEXITSTATUS(l->wait_status)) };
     char written[PATH_MAX + 16], file[PATH_MAX];
+    struct results_error err;
 
     results_name(f->name, l->pid, file);
     snprintf(written, sizeof written, "%s.%d", file, (int)l->pid);
     if (access(written, F_OK))
         return no_results(l);
-    if (rename(written, file)) {
-        say("cannot rename %s: %s", written, strerror(errno));
+    if (!results_amend_end(written, file, &end, &err)) {
+        say("%s %s", file, err.text);
+        if (!o->keep || rename(written, file))
+            unlink(written);
         return STATUS_OURS;
     }
+    unlink(written);
     return show(o, f, file, l);
 }
 

@@ -132,17 +132,24 @@ static char *read_whole(int fd, size_t *len_bytes, struct results_error *err)
     return refuse_file(err, "read", "not enough memory");
 }
 
-struct results *results_read(const char *path, const struct results_progress *progress, struct results_error *err)
+char *results_bytes(const char *path, size_t *len_bytes, struct results_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t len_bytes = 0;
     char *bytes;
 
-    if (fd < 0) {
-        refuse_file(err, "opened", strerror(errno));
-        return NULL;
-    }
-    bytes = read_whole(fd, &len_bytes, err);
+    if (fd < 0)
+        return refuse_file(err, "opened", strerror(errno));
+    bytes = read_whole(fd, len_bytes, err);
     close(fd);
+    if (bytes)
+        bytes[*len_bytes] = 0;
+    return bytes;
+}
+
+struct results *results_read(const char *path, const struct results_progress *progress, struct results_error *err)
+{
+    size_t len_bytes;
+    char *bytes = results_bytes(path, &len_bytes, err);
+
     return bytes ? results_parse(bytes, len_bytes, progress, err) : NULL;
 }

@@ -32,6 +32,8 @@ struct results {
     size_t texts, texts_max, counts, counts_max, tables, tables_max;
 };
 
+/* The whole file and a zero byte after it, from malloc; NULL: *err says why not. */
+char *results_bytes(const char *path, size_t *len_bytes, struct results_error *err);
 /* Writes the sentence into *err and gives false. */
 bool __attribute__((format(printf, 2, 3))) results_refuse(struct results_error *err, const char *format, ...);
 bool results_u64(const char *digits, u64 *n);

@@ -114,6 +114,14 @@ rm -f ./*
 run 0 run -q -o 'a%b.%p' -- sh -c 'cd /; exit 0'
 is 'a percent sign and %p in a name' 1 "$(ls a%b.[0-9]* | wc -l)"
 
+# ---- how it ended is in the results
+run 9 run -q -o file -- sh -c 'exit 9'
+has 'exit status in the results' '^count	exit.value	9$' file
+run 137 run -o file -- sh -c 'kill -9 $$'
+has 'signal in the results' '^count	exit.value	9$' file
+has 'signal in the results' '^text	exit.kind	signalled$' file
+has 'signal in the summary' 'killed by signal 9 (Killed)' "$work/err"
+
 # ---- what the tool is told
 run 0 run -q --cpus 4 --cpu zen3 --ram 1G --check --no-filter -- sh -c 'exit 0' -x --pw-check=no
 for option in --vgdb=no --command-line-only=yes --pw-profile=zen3 --pw-cpus=4 --pw-ram=1073741824 --pw-check=yes --pw-filter=no --trace-children=no; do

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * test_results.c - the reader of results files: what it keeps, and that it refuses everything else in one sentence. */
+#include "report/amend.h"
 #include "sample.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -214,13 +216,45 @@ static void from_the_disk(void **state)
     assert_says(err.text, "cannot be read");
 }
 
+/* Everything stays but how the process ended. */
+static void amended(void **state)
+{
+    static const char body[] = FIRST_LINE "text\texit.kind\tsignalled\ncount\texit.value\t?\n" TABLE "row\tx\t5\ncount\tn\t?\n";
+    char from[] = "/tmp/pagewalk-test.XXXXXX", to[sizeof from + 4];
+    struct sample s = seal(body, sizeof body - 1);
+    int fd = mkstemp(from);
+    struct results_error err;
+    struct results *r;
+    (void)state;
+
+    assert_true(fd >= 0 && write(fd, s.bytes, s.len) == (ssize_t)s.len);
+    snprintf(to, sizeof to, "%s.to", from);
+    assert_true(results_amend_end(from, to, &(struct process_end){ "exited", 3 }, &err));
+    r = results_read(to, NULL, &err);
+    assert_non_null(r);
+    assert_string_equal(results_text(r, "exit.kind"), "exited");
+    assert_true(results_count(r, "exit.value").known && results_count(r, "exit.value").n == 3);
+    assert_int_equal(table_rows(results_table(r, "t")), 1);
+    assert_false(results_count(r, "n").known);
+    results_free(r);
+    assert_false(results_amend_end(from, "/no/such/folder/to", &(struct process_end){ "exited", 3 }, &err));
+    assert_says(err.text, "cannot be written");
+    assert_true(ftruncate(fd, (off_t)s.len - 1) == 0);
+    assert_false(results_amend_end(from, to, &(struct process_end){ "exited", 3 }, &err));
+    assert_says(err.text, "cut short");
+    close(fd);
+    unlink(from);
+    unlink(to);
+    free(s.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values), cmocka_unit_test(unknown_names_are_ignored), cmocka_unit_test(a_huge_line),
         cmocka_unit_test(bodies), cmocka_unit_test(too_many_columns), cmocka_unit_test(zero_bytes),
         cmocka_unit_test(messages_hold_nothing_a_terminal_obeys), cmocka_unit_test(frames), cmocka_unit_test(cuts_and_changes),
-        cmocka_unit_test(from_the_disk),
+        cmocka_unit_test(from_the_disk), cmocka_unit_test(amended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
