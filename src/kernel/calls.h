@@ -116,9 +116,10 @@ void anon_vma_unlink(struct vma *v);
 bool vma_is_fork_child(const struct vma *v);
 
 /* vma_merge.c */
+u64 vma_sticky_flags(const struct kernel *k);
 struct vma *merge_new(struct merge *g);
-struct vma *vma_modify(struct vma *v, u64 start, u64 end, u64 flags);
-bool vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper);
+long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags);
+long vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper);
 
 /* addr.c, limits.c */
 u64 vma_start_gap(const struct vma *v);

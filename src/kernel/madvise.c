@@ -37,8 +37,9 @@ static const struct flag_advice *flag_advice_of(int advice)
 
 static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_advice *a)
 {
-    struct vma *v = *pv;
+    const struct vma *v = *pv;
     u64 flags = (v->flags & ~a->clear) | a->set;
+    long r;
 
     if (v->flags & a->forbidden)
         return a->skip_special ? 0 : -MM_EINVAL;
@@ -46,10 +47,8 @@ static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_a
         return -MM_EINVAL;
     if (flags == v->flags)
         return 0;
-    v = vma_modify(v, start, end, flags);
-    if (v)
-        *pv = v;
-    return v ? 0 : -MM_EAGAIN;
+    r = vma_modify(pv, start, end, flags);
+    return r == -MM_ENOMEM ? -MM_EAGAIN : r;
 }
 
 /* ---- advice that acts --------------------------------------------------------------------------------------------- */

@@ -12,13 +12,13 @@ static long lock_one(struct vma **pv, u64 start, u64 end, u64 lock)
     struct vma *v = *pv;
     struct mm *mm = v->mm;
     u64 old = v->flags, flags = (old & ~(u64)VM_LOCKED_MASK) | lock, pages = (end - start) >> PAGE_LG2;
+    long r;
 
     if (flags == old || (old & (VM_SPECIAL | VM_DROPPABLE)))
         return 0;
-    v = vma_modify(v, start, end, flags);
-    if (!v)
-        return -MM_ENOMEM;
-    *pv = v;
+    r = vma_modify(pv, start, end, flags);
+    if (r)
+        return r;
     if (!(old & VM_LOCKED))
         mm->locked_vm += pages;
     else if (!(flags & VM_LOCKED))

@@ -75,6 +75,7 @@ static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u
     struct vma *v = *pv;
     struct mm *mm = v->mm;
     u64 old = v->flags, pages = (end - start) >> PAGE_LG2, charged = 0;
+    long r;
 
     if (old & VM_SEALED)
         return -MM_EPERM;
@@ -92,12 +93,12 @@ static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u
     } else if ((old & VM_ACCOUNT) && vma_is_anon(v) && !v->anon_vma && mm->k->q.uncharge_unfaulted) {
         flags &= ~(u64)VM_ACCOUNT;
     }
-    v = vma_modify(v, start, end, flags);
-    if (!v) {
+    r = vma_modify(pv, start, end, flags);
+    if (r) {
         limits_uncharge(mm->k, charged);
-        return -MM_ENOMEM;
+        return r;
     }
-    *pv = v;
+    v = *pv;
     change_entries(g, v, start, end);
     if ((old & VM_ACCOUNT) && !(flags & VM_ACCOUNT))
         limits_uncharge(mm->k, pages);

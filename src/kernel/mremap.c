@@ -52,8 +52,8 @@ static long check_source(struct remap *m)
         return -MM_EINVAL;
     if ((m->flags & MM_MREMAP_DONTUNMAP) && (v->flags & (VM_DONTEXPAND | VM_PFNMAP)))
         return -MM_EINVAL;
-    if (m->old_len > v->end - m->addr)
-        return -MM_EFAULT;
+    if ((m->new_len < m->old_len ? m->new_len : m->old_len) > v->end - m->addr)
+        return -MM_EFAULT;               /* what is cut off first may cross mappings */
     if (m->new_len == m->old_len)
         return 0;
     pgoff = v->pgoff + ((m->addr - v->start) >> PAGE_LG2);
@@ -155,6 +155,8 @@ static void finish_source(struct remap *m, struct vma *target)
     if (!(m->flags & MM_MREMAP_DONTUNMAP)) {
         bool accounted = m->v->flags & VM_ACCOUNT;
         struct unmapping u;
+        if (!m->old_len)
+            return;                      /* a duplicate: the source stays */
         if (unmap_prepare(m->mm, m->addr, m->addr + m->old_len, &u) == 0)
             unmap_commit(m->mm, &u);
         else if (accounted)
@@ -178,6 +180,8 @@ static long move_vma(struct remap *m)
 
     if (mm->map_count >= mm->k->cfg.max_map_count - 3)
         return -MM_ENOMEM;
+    if (m->v->name && (m->v->start != m->addr || m->v->end != m->addr + m->old_len))
+        return -MM_EINVAL;               /* a special mapping is one piece */
     if (flags & VM_ACCOUNT) {
         charge = (keep || m->new_len < m->old_len ? m->new_len : m->new_len - m->old_len) >> PAGE_LG2;
         if (!limits_charge(mm->k, charge))

@@ -8,6 +8,7 @@
 long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u)
 {
     struct vma *v = vma_overlap(mm, start, end);
+    long r = 0;
 
     *u = (struct unmapping){ .start = start, .end = end };
     if (!v)
@@ -18,14 +19,17 @@ long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u)
             return -MM_ENOMEM;
         if (v->flags & VM_SEALED)
             return -MM_EPERM;
-        if (!vma_split_unchecked(v, start, true))
-            return -MM_ENOMEM;
+        r = vma_split_unchecked(v, start, true);
+        if (r)
+            return r;
     }
     for (; v && v->start < end; v = v->next) {
         if (v->flags & VM_SEALED)
             return -MM_EPERM;
-        if (v->end > end && !vma_split_unchecked(v, end, false))
-            return -MM_ENOMEM;
+        if (v->end > end)
+            r = vma_split_unchecked(v, end, false);
+        if (r)
+            return r;
         u->pages += (v->end - v->start) >> PAGE_LG2;
         if (v->flags & VM_ACCOUNT)
             u->accounted += (v->end - v->start) >> PAGE_LG2;

@@ -13,8 +13,8 @@ static u8 in_core(const struct vma *v, u64 va)
     if (e && pmd_huge(*e))
         return 1;
     e = e && pmd_table(*e) ? pgtable_find(v->mm, va, 0) : NULL;
-    if (e && *e)
-        return pte_present(*e);
+    if (e && pte_present(*e))
+        return 1;
     if (!v->file)
         return 0;
     return cache_peek(v->file->inode, index) || (v->file->inode->cached && index < inode_pages(v->file->inode));
@@ -132,8 +132,9 @@ long mm_mseal(struct proc *p, u64 addr, u64 len, u64 flags)
     for (u64 at = addr; at < end; ) {
         struct vma *v = vma_at(p->mm, at);
         u64 stop = v->end < end ? v->end : end;
-        if (!(v->flags & VM_SEALED) && !vma_modify(v, at, stop, v->flags | VM_SEALED))
-            return -MM_ENOMEM;
+        long r = v->flags & VM_SEALED ? 0 : vma_modify(&v, at, stop, v->flags | VM_SEALED);
+        if (r)
+            return r;
         at = stop;
     }
     return 0;

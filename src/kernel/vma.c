@@ -218,7 +218,7 @@ struct vma *vma_at(struct mm *mm, u64 addr)
 /* The first vma that overlaps [start, end), or NULL. */
 struct vma *vma_overlap(struct mm *mm, u64 start, u64 end)
 {
-    struct vma *v = vma_find(mm, start);
+    struct vma *v = start < end ? vma_find(mm, start) : NULL;
     return v && v->start < end ? v : NULL;
 }
 

@@ -14,11 +14,11 @@ static u64 pages_of(const struct vma *v) { return (v->end - v->start) >> PAGE_LG
 /* ---- may they join? ------------------------------------------------------------------------------------------- */
 
 /* Flags that do not keep neighbours apart: the merged vma has them if either had. */
-static u64 sticky(const struct kernel *k) { return k->q.guard_flag ? VM_MAYBE_GUARD : 0; }
+u64 vma_sticky_flags(const struct kernel *k) { return k->q.guard_flag ? VM_MAYBE_GUARD : 0; }
 
 static bool same_kind(const struct merge *g, const struct vma *v)
 {
-    return !((v->flags ^ g->flags) & ~sticky(g->mm->k)) && v->file == g->file && v->name == g->name;
+    return !((v->flags ^ g->flags) & ~vma_sticky_flags(g->mm->k)) && v->file == g->file && v->name == g->name;
 }
 
 /* The range would take the neighbour's identity or give it its own; a fork child's is not shared. */
@@ -82,10 +82,10 @@ struct vma *merge_new(struct merge *g)
         g->oom = true;
         return NULL;
     }
-    target->flags |= g->flags & sticky(g->mm->k);
+    target->flags |= g->flags & vma_sticky_flags(g->mm->k);
     if (left && right) {
         u64 end = g->next->end;
-        target->flags |= g->next->flags & sticky(g->mm->k);
+        target->flags |= g->next->flags & vma_sticky_flags(g->mm->k);
         drop(g->next);
         set_range(target, target->start, end, target->pgoff);
     } else if (left) {
@@ -118,12 +118,12 @@ static struct vma *merge_existing(struct merge *g)
         g->oom = true;
         return NULL;
     }
-    target->flags |= g->flags & sticky(g->mm->k);
+    target->flags |= g->flags & vma_sticky_flags(g->mm->k);
     if (left) {
         u64 end = g->end;
         if (right) {
             end = g->next->end;
-            target->flags |= g->next->flags & sticky(g->mm->k);
+            target->flags |= g->next->flags & vma_sticky_flags(g->mm->k);
             drop(g->next);
         }
         huge_split_at(m, g->end);
@@ -146,14 +146,18 @@ static struct vma *merge_existing(struct merge *g)
 
 /* ---- splitting ----------------------------------------------------------------------------------------------------- */
 
-/* Cut v at addr; v keeps the upper part if `keep_upper`.  Ignores max_map_count.  false: no memory. */
-bool vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper)
+/* Cut v at addr; v keeps the upper part if `keep_upper`.  Ignores max_map_count.  0, -ENOMEM, or -EINVAL for a special
+ * mapping, which is one piece. */
+long vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper)
 {
-    struct vma *other = vma_dup(v);
     u64 head = (addr - v->start) >> PAGE_LG2;
+    struct vma *other;
 
+    if (v->name)
+        return -MM_EINVAL;
+    other = vma_dup(v);
     if (!other)
-        return false;
+        return -MM_ENOMEM;
     EXPLAIN(v->mm->k, "split %x-%x at %x", v->start, v->end, addr);
     huge_split_at(v, addr);
     if (keep_upper) {
@@ -165,26 +169,37 @@ bool vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper)
         set_range(v, v->start, addr, v->pgoff);
     }
     vma_insert(other);
-    return true;
+    return 0;
 }
 
-static bool vma_split(struct vma *v, u64 addr, bool keep_upper)
+static long vma_split(struct vma *v, u64 addr, bool keep_upper)
 {
-    return v->mm->map_count < v->mm->k->cfg.max_map_count && vma_split_unchecked(v, addr, keep_upper);
+    if (v->mm->map_count >= v->mm->k->cfg.max_map_count)
+        return -MM_ENOMEM;
+    return vma_split_unchecked(v, addr, keep_upper);
 }
 
-/* Make [start, end) of v a vma that may get `flags` (and this name): merge, else split.  The caller then sets the
- * flags; the tree must not hold a different flag set for long.  NULL: no memory or too many maps; splits stay. */
-struct vma *vma_modify(struct vma *v, u64 start, u64 end, u64 flags)
+/* Give [start, end) of *pv these flags: a neighbour takes the range, or it is split off.  *pv becomes the mapping that
+ * has it.  0 or -errno; splits made before an error stay. */
+long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
 {
+    struct vma *v = *pv;
     struct merge g = { .mm = v->mm, .start = start, .end = end, .flags = flags, .middle = v, .anon_vma = v->anon_vma,
                        .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
     struct vma *merged = merge_existing(&g);
+    long r = 0;
 
-    if (merged)
-        return merged;
-    if (g.oom || (v->start < start && !vma_split(v, start, true)) || (v->end > end && !vma_split(v, end, false)))
-        return NULL;
-    v->flags = flags | (v->flags & sticky(v->mm->k));
-    return v;
+    if (merged) {
+        *pv = merged;
+        return 0;
+    }
+    if (g.oom)
+        return -MM_ENOMEM;
+    if (v->start < start)
+        r = vma_split(v, start, true);
+    if (!r && v->end > end)
+        r = vma_split(v, end, false);
+    if (!r)
+        v->flags = flags | (v->flags & vma_sticky_flags(v->mm->k));
+    return r;
 }
