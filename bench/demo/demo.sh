@@ -8,7 +8,7 @@ python=/usr/bin/python3
 cat <<'TEXT'
 A Python program builds 400,000 strings, forks a child that merely keeps a snapshot of them, and from then on only reads.
 But reading an object in CPython raises its reference count, which is a write: see below how many pages were copied (copy-on-write),
-by which functions, and how much time the scattered reads spend in page walks.
+and by which functions.
 
 TEXT
 echo "\$ pagewalk run -- python3 bench/demo/snapshot.py"
