@@ -15,7 +15,8 @@ same "SIGSEGV handled" 40 "$($PW run -q -o segv.r -- $PROGS/segv)"
 same "invalid faults" 40 "$(count faults.invalid segv.r)"
 
 same "stack" 1 "$($PW run -q -o grow.r -- $PROGS/grow)"
-between "stack faults" 440 560 "$(count faults.stack_growth grow.r)"
+between "stack growths" 100 560 "$(count faults.stack grow.r)"
+between "faults with 2 MiB of stack" 500 620 "$(count faults.minor grow.r)"
 
 same "fork" 3 "$($PW run -q -o fork.r -- $PROGS/forks)"
 same "child not followed" "1 1" "$(count children fork.r) $(count children_not_followed fork.r)"

@@ -167,6 +167,9 @@ void cap_machine_stats(struct mmu_stats *sum);
 void cap_write_results(Int exit_code);
 
 /* sys.c: the few system calls that Valgrind's tool interface lacks */
+/* Map what VG_(am_shadow_alloc) gave again, with the same rights but MAP_NORESERVE: otherwise a fork would have to promise
+ * memory for all of it. */
+Bool cap_make_sparse(void *start, SizeT len_bytes);
 Long cap_raw_syscall(Long nr, UWord a, UWord b, UWord c);
 
 #endif

@@ -108,14 +108,26 @@ void cap_forget_names(void)
     addresses = NULL;
 }
 
+static Int by_name(const void *a, const void *b)
+{
+    const struct cap_line *x = *(struct cap_line *const *)a, *y = *(struct cap_line *const *)b;
+    Int d = VG_(strcmp)(x->object, y->object);
+    d = d ? d : VG_(strcmp)(x->file, y->file);
+    d = d ? d : VG_(strcmp)(x->function, y->function);
+    return d ? d : x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* In the order of names, so that equal runs give equal files. */
 void cap_each_line(void (*see)(void *ctx, const struct cap_line *line), void *ctx)
 {
-    struct cap_line *row;
-    if (!lines)
+    UInt n = 0;
+    VgHashNode **row = lines ? VG_(HT_to_array)(lines, &n) : NULL;
+    if (!row)
         return;
-    VG_(HT_ResetIter)(lines);
-    while ((row = VG_(HT_Next)(lines)))
-        see(ctx, row);
+    VG_(ssort)(row, n, sizeof row[0], by_name);
+    for (UInt i = 0; i < n; i++)
+        see(ctx, (struct cap_line *)row[i]);
+    VG_(free)(row);
 }
 
 void cap_forget_lines(void)

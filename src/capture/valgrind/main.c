@@ -2,7 +2,7 @@
  * main.c - the capture tool's beginning and end: options, the session, Valgrind's events.
  *
  * Started by `pagewalk run` (src/cli/launch.c), which sets VALGRIND_LIB to this tool's folder and VALGRIND_LAUNCHER to
- * itself.  Threads run one at a time; each is placed on a simulated CPU by its number. */
+ * itself.  Threads run one at a time; each is placed on a simulated CPU. */
 #include "cap.h"
 
 struct cap_state cap;
@@ -55,7 +55,8 @@ static ULong physical_memory(void)
 /* Address space for the simulated memory; pages come as they are touched. */
 static void *sparse(ULong bytes)
 {
-    return bytes ? VG_(am_shadow_alloc)(bytes) : NULL;
+    void *p = bytes ? VG_(am_shadow_alloc)(page_up(bytes)) : NULL;
+    return p && cap_make_sparse(p, page_up(bytes)) ? p : NULL;
 }
 
 static enum mm_thp thp(const HChar *name)
@@ -140,11 +141,15 @@ void cap_start_counting_anew(void)
     cap_forget_calls();
 }
 
+/* Threads are placed in the order of their creation; Valgrind's numbers are used again. */
+enum { MAX_THREADS = 4096 };
+static UChar cpu_of[MAX_THREADS];
+
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
 static void thread_runs(ThreadId tid, ULong blocks_dispatched)
 {
-    UInt cpu = (tid - 1) % (UInt)cap.opt.cpus;
+    UInt cpu = tid < MAX_THREADS ? cpu_of[tid] : 0;
     (void)blocks_dispatched;
     if (UNLIKELY(!cap.running))
         cap_begin(tid);
@@ -159,7 +164,9 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
 
 static void thread_created(ThreadId tid, ThreadId child)
 {
-    (void)tid; (void)child;
+    (void)tid;
+    if (child < MAX_THREADS)
+        cpu_of[child] = (UChar)(cap.threads % (UInt)cap.opt.cpus);
     cap.threads++;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * heap.c - grows and shrinks the heap with brk and mmap, moves a mapping with mremap, maps a file and writes to it
  * privately.  Every step's result is checked; prints "ok". */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +12,9 @@
 
 int main(void)
 {
-    char name[] = "/tmp/pagewalk-heap-XXXXXX";
     char *brk0 = sbrk(0), *p, *q;
-    int fd = mkstemp(name);
-    MUST(fd >= 0 && unlink(name) == 0 && ftruncate(fd, 20 * 4096) == 0);
+    int fd = open("heap.tmp", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    MUST(fd >= 0 && unlink("heap.tmp") == 0 && ftruncate(fd, 20 * 4096) == 0);
     MUST(sbrk(50 * 4096) == brk0);
     memset(brk0, 1, 50 * 4096);
     MUST(brk(brk0 + 4096) == 0 && sbrk(40 * 4096) != (void *)-1);

@@ -3,6 +3,7 @@
  * program must be told (shootdown).  Prints the sum, so that the work cannot be dropped. */
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { THREADS = 4, PAGES = 64 };
@@ -22,6 +23,7 @@ int main(void)
     pthread_t t[THREADS];
     long total = 0;
     area = mmap(NULL, THREADS * PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(area, 1, THREADS * PAGES * 4096);   /* so that the threads take no faults of their own */
     for (long i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, touch, (void *)i);
     for (int i = 0; i < THREADS; i++) {
