@@ -50,15 +50,30 @@ static void list_create(struct assoc *a, u32 sets)
         }
 }
 
+/* A tree's touch sets and clears bits that depend on the way alone: those that differ between a touch of all zeros
+ * and one of all ones are kept. */
+static void steer_create(struct assoc *a)
+{
+    for (u32 w = 0; w < a->ways; w++) {
+        bool groups = a->repl == ASSOC_PLRU_3X4;
+        u64 zeros = groups ? plru3x4_touch(0, w) : plru_touch(0, w, a->ways_lg2);
+        u64 ones = groups ? plru3x4_touch(~(u64)0, w) : plru_touch(~(u64)0, w, a->ways_lg2);
+        a->steer[2 * w] = zeros ^ ones;
+        a->steer[2 * w + 1] = zeros;
+    }
+}
+
 void assoc_create(struct assoc *a, struct carve *c, u32 ways, u32 sets, enum mmu_hash hash, enum mmu_repl repl,
                   u64 seed)
 {
     enum assoc_repl form = form_of(repl, ways);
     size_t entries = (size_t)ways * sets;
     bool list = form == ASSOC_LRU_LIST, hashed = sets == 1 && ways > 16;
+    bool tree = form == ASSOC_PLRU || form == ASSOC_PLRU_3X4;
     struct assoc n = {
         .tag = carve(c, entries * sizeof(u64)), .data = carve(c, entries * sizeof(u64)),
         .state = carve(c, sets * sizeof(u64)), .mru = carve(c, sets), .filled = carve(c, sets),
+        .steer = tree ? carve(c, ways * 2 * sizeof(u64)) : NULL,
         .next = list ? carve(c, entries) : NULL, .prev = list ? carve(c, entries) : NULL,
         .bucket = hashed ? carve(c, 1u << ASSOC_BUCKETS_LG2) : NULL, .chain = hashed ? carve(c, entries) : NULL,
         .empty = hashed ? carve(c, 4 * sizeof(u64)) : NULL,
@@ -74,6 +89,8 @@ void assoc_create(struct assoc *a, struct carve *c, u32 ways, u32 sets, enum mmu
         a->state[s] = form == ASSOC_LRU16 ? LRU16_START : 0;
     if (list)
         list_create(a, sets);
+    if (tree)
+        steer_create(a);
     assoc_clear(a);
 }
 

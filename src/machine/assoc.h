@@ -22,7 +22,7 @@
 #define ASSOC_BUCKETS_LG2 8
 #define ASSOC_NONE (-1)
 
-enum assoc_repl { ASSOC_LRU16, ASSOC_LRU_LIST, ASSOC_PLRU, ASSOC_PLRU_3X4, ASSOC_NRU, ASSOC_RANDOM };
+enum assoc_repl { ASSOC_PLRU, ASSOC_PLRU_3X4, ASSOC_LRU16, ASSOC_LRU_LIST, ASSOC_NRU, ASSOC_RANDOM };
 
 struct assoc {
     u64 *tag;           /* [sets][ways]                                                                          */
@@ -30,6 +30,7 @@ struct assoc {
     u64 *state;         /* [sets]: repl.h; the head of the list for ASSOC_LRU_LIST                               */
     u8 *mru;            /* [sets]: the way touched last                                                          */
     u8 *filled;         /* [sets]: how many ways are not empty                                                   */
+    u64 *steer;         /* [ways][2]: a touch makes state (state & steer[w][0]) | steer[w][1] (trees only)           */
     u8 *next, *prev;    /* [sets][ways]: circle from the most to the least recent (ASSOC_LRU_LIST only)          */
     u8 *bucket, *chain; /* way + 1, 0 ends (hashed only)                                                         */
     u64 *empty;         /* [4] bit w: way w is empty (hashed only)                                               */
@@ -110,12 +111,16 @@ static inline void assoc_list_touch(struct assoc *a, u32 set, u32 way)
 static inline void assoc_touch(struct assoc *a, u32 set, u32 way)
 {
     a->mru[set] = (u8)way;
+    if (LIKELY(a->steer)) {
+        a->state[set] = (a->state[set] & a->steer[2 * way]) | a->steer[2 * way + 1];
+        return;
+    }
     switch ((enum assoc_repl)a->repl) {
     case ASSOC_LRU16: a->state[set] = lru16_touch(a->state[set], way); break;
-    case ASSOC_PLRU: a->state[set] = plru_touch(a->state[set], way, a->ways_lg2); break;
-    case ASSOC_PLRU_3X4: a->state[set] = plru3x4_touch(a->state[set], way); break;
     case ASSOC_LRU_LIST: assoc_list_touch(a, set, way); break;
     case ASSOC_NRU: a->state[set] = nru_touch(a->state[set], way, a->ways); break;
+    case ASSOC_PLRU:
+    case ASSOC_PLRU_3X4:
     case ASSOC_RANDOM: break;
     }
 }

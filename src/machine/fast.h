@@ -36,12 +36,20 @@ static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
         return;
     }
     u64 number = tag_number(tag);
-    for (u32 k = 0; k < 3; k++) {
-        u32 i = (u32)number & c->slot_mask[k];
+    for (; kinds; kinds &= kinds - 1) {
+        u32 k = (u32)__builtin_ctz(kinds), i = (u32)number & c->slot_mask[k];
         u64 *slot = &c->fast->slot[k][i];
-        if (kinds >> k & 1 && (*slot >> PAGE_LG2 & TAG_NUMBER) == number)
+        if ((*slot >> PAGE_LG2 & TAG_NUMBER) == number)
             *slot = fast_empty(i);
     }
+}
+
+static inline void fast_put(struct cpu *c, enum mmu_kind kind, u64 va, bool large)
+{
+    u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[kind];
+    c->fast->slot[kind][i] = page_down(va);
+    if (RARE(large || c->fast_large[kind]))
+        c->fast_large[kind] = (c->fast_large[kind] & ~((u64)1 << i)) | (u64)large << i;
 }
 
 /* After an explicit access of this kind was let through by the entry just touched: its slot, and that of the other
@@ -51,17 +59,13 @@ static inline void fast_set(struct cpu *c, u32 kinds, enum mmu_kind kind, u64 va
 {
     if (!c->fast)
         return;
-    u32 give = 1u << kind;
-    if (kind != MMU_FETCH)
-        give |= kinds & allow & (dirty ? ALLOW_LOAD | ALLOW_STORE : ALLOW_LOAD);
+    bool large = unit != MMU_4K;
     c->fast_used = true;
-    for (u32 k = 0; k < 3; k++)
-        if (give >> k & 1) {
-            u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[k];
-            c->fast->slot[k][i] = page_down(va);
-            if (RARE(unit != MMU_4K || c->fast_large[k]))
-                c->fast_large[k] = (c->fast_large[k] & ~((u64)1 << i)) | (u64)(unit != MMU_4K) << i;
-        }
+    fast_put(c, kind, va, large);
+    if (kind == MMU_LOAD && dirty && kinds & allow & ALLOW_STORE)
+        fast_put(c, MMU_STORE, va, large);
+    if (kind == MMU_STORE && kinds & ALLOW_LOAD) /* whatever allows a store allows a load */
+        fast_put(c, MMU_LOAD, va, large);
 }
 
 #endif

@@ -8,6 +8,8 @@
 
 #define MAX_LEVELS 5
 
+#define OUT_OF_LINE __attribute__((noinline)) /* keeps rare work out of the common path       */
+
 enum paging { PAGING_OFF, PAGING_32, PAGING_PAE, PAGING_LONG }; /* SDM3 4.1.1; LONG: 4-level and 5-level        */
 
 struct mode {

@@ -50,12 +50,14 @@ bool tlb_possible(const struct mmu_profile *p)
 static void add_unit(struct cpu *c, struct level *l, u32 level, u32 port, u32 unit)
 {
     u8 first = l->probes;
+    l->first_for[unit] = first;
     for (u32 i = 0; i < c->tlbs; i++) {
         if (!holds(c->tlb[i].desc, level, port, unit))
             continue;
         const struct assoc *a = &c->tlb[i].a;
         l->probe[l->probes] = (struct probe){
-            .t = &c->tlb[i], .tag = a->tag, .mru = a->mru, .number_mask = TAG_NUMBER >> (unit_lg2[unit] - 12),
+            .t = &c->tlb[i], .tag = a->tag, .data = a->data, .mru = a->mru,
+            .unit_tag = (u64)unit << TAG_UNIT_SHIFT, .number_mask = TAG_NUMBER >> (unit_lg2[unit] - 12),
             .set_mask = a->set_mask, .ways = a->ways, .unit = (u8)unit, .lg2 = unit_lg2[unit], .fold = a->fold,
             .hashed = a->hashed, .pick = (u8)(l->probes - first),
         };
@@ -135,27 +137,43 @@ void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
 
 /* ---- keeping ---------------------------------------------------------------------------------------------------- */
 
-static void count(struct tlb *t, u64 tag, u64 data, u32 by)
+static void activate_level(struct level *l)
 {
-    t->live[tag_unit(tag)] += by;
+    l->active = 0;
+    for (u32 i = 0; i < l->probes; i++)
+        l->active |= (u8)((l->probe[i].t->live[l->probe[i].unit] != 0) << i);
+}
+
+/* An array got its first entry of a unit, or lost its last. */
+static OUT_OF_LINE void activate(struct cpu *c)
+{
+    for (u32 k = 0; k < 3; k++) {
+        activate_level(&c->port[k].l1);
+        activate_level(&c->port[k].l2);
+    }
+}
+
+/* Counts an entry in (by 1) or out (by -1). */
+static void count(struct cpu *c, struct tlb *t, u64 tag, u64 data, u32 by)
+{
+    u32 *live = &t->live[tag_unit(tag)];
+    bool none = !*live;
+    *live += by;
     t->globals += tag & TAG_GLOBAL ? by : 0;
     t->pieces += tag_unit(tag) != data_size(data) ? by : 0;
+    if (RARE(none || !*live))
+        activate(c);
 }
 
-static void forget(struct cpu *c, struct tlb *t, size_t at)
+/* Counts what an insertion changes: nothing, most often. */
+static inline void count_replaced(struct cpu *c, struct tlb *t, size_t at, u64 tag, u64 data)
 {
-    if (!t->a.tag[at])
+    u64 old = t->a.tag[at], differs = (old ^ tag) & (TAG_VALID | TAG_GLOBAL | (u64)3 << TAG_UNIT_SHIFT);
+    if (LIKELY(!differs && !((t->a.data[at] ^ data) >> DATA_SIZE_SHIFT & 3)))
         return;
-    fast_drop(c, t->kinds, t->a.tag[at]);
-    count(t, t->a.tag[at], t->a.data[at], (u32)-1);
-}
-
-static struct tlb *array_for(const struct level *l, u32 unit, u64 number)
-{
-    const struct probe *p = l->probe;
-    while (p->unit != unit || !probe_picks(p, number))
-        p++;
-    return p->t;
+    count(c, t, tag, data, 1);
+    if (old)
+        count(c, t, old, t->a.data[at], (u32)-1);
 }
 
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known)
@@ -164,18 +182,17 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
     if (unit == UNIT_NONE)
         return NULL;
     u64 number = unit_number(va, unit);
-    struct tlb *t = array_for(l, unit, number);
+    const struct probe *p = &l->probe[l->first_for[unit]];
+    struct tlb *t = p[number >> p->pick_shift & p->pick_mask].t;
     u64 tag = tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag);
     data &= ~(DATA_PA & (((u64)1 << unit_lg2[unit]) - 1));
     u32 set = assoc_set(&t->a, number);
     int same = known ? assoc_find(&t->a, set, tag) : ASSOC_NONE;
     u32 way = same >= 0 ? (u32)same : assoc_place(&t->a, set);
-    u64 mru = t->a.tag[assoc_at(&t->a, set, t->a.mru[set])];
-    if (mru)
-        fast_drop(c, t->kinds, mru);
-    forget(c, t, assoc_at(&t->a, set, way));
+    if (t->kinds) /* slots stem from the way touched last alone, be it replaced or not */
+        fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
+    count_replaced(c, t, assoc_at(&t->a, set, way), tag, data);
     assoc_put(&t->a, set, way, tag, data);
-    count(t, tag, data, 1);
     return t;
 }
 
@@ -183,7 +200,9 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
 
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way)
 {
-    forget(c, t, assoc_at(&t->a, set, way));
+    size_t at = assoc_at(&t->a, set, way);
+    fast_drop(c, t->kinds, t->a.tag[at]);
+    count(c, t, t->a.tag[at], t->a.data[at], (u32)-1);
     assoc_remove(&t->a, set, way);
 }
 
@@ -253,4 +272,5 @@ void tlb_clear(struct cpu *c)
             t->live[unit] = 0;
         t->globals = t->pieces = 0;
     }
+    activate(c);
 }

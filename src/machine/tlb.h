@@ -17,7 +17,7 @@
  * Which array: of the arrays of one level that serve the port and have the unit, the one numbered
  * (unit number >> lg2(sets of the first)) mod (how many there are), in the profile's order.
  *
- * What must hold: live[unit] counts the valid entries of each unit, globals those with G, pieces those whose unit
+ * What must hold: level.active is right; live[unit] counts the valid entries of each unit, globals those with G, pieces those whose unit
  * is not their size; a global entry's tag has PCID 0 and TAG_GLOBAL. */
 #ifndef PAGEWALK_MACHINE_TLB_H
 #define PAGEWALK_MACHINE_TLB_H
@@ -57,9 +57,9 @@ struct tlb {
 /* One place to look: an array, for pages of one unit, with what a look-up needs of the array side by side. */
 struct probe {
     struct tlb *t;
-    const u64 *tag;
+    const u64 *tag, *data;
     const u8 *mru;
-    u64 number_mask;
+    u64 number_mask, unit_tag;      /* of an address; the unit as it stands in a tag                              */
     u32 set_mask;
     u16 ways;
     u8 unit, lg2, fold;
@@ -71,7 +71,9 @@ struct probe {
 struct level {
     struct probe probe[MAX_PROBES];  /* units from small to large                                                */
     u8 probes;
+    u8 active;                       /* bit i: probe[i].t holds entries of the unit; the others need no look      */
     u8 unit_for[UNITS];              /* a page (or piece) of this size is kept as this unit; UNIT_NONE: not       */
+    u8 first_for[UNITS];             /* by unit: the first probe that holds it                                    */
 };
 struct port { struct level l1, l2; };
 
@@ -101,6 +103,11 @@ static inline bool probe_picks(const struct probe *p, u64 number)
 /* Where a look-up ended. */
 struct found { const struct probe *p; u32 set, way; };
 
+static inline u64 found_data(const struct found *f)
+{
+    return f->p->data[(size_t)f->set * f->p->ways + f->way];
+}
+
 static inline int probe_find(const struct probe *p, u32 set, u64 tag)
 {
     const u64 *t = p->tag + (size_t)set * p->ways;
@@ -117,20 +124,17 @@ static inline int probe_find(const struct probe *p, u32 set, u64 tag)
 
 /* Looks for va in the arrays of one level; space is the current PCID's (pcid_tag).  An entry of the PCID is
  * preferred to a global one, small units to large ones.  Changes nothing. */
-static inline bool level_find(const struct level *l, u64 va, u64 space, struct found *f)
+static inline __attribute__((always_inline)) bool level_find(const struct level *l, u64 va, u64 space, struct found *f)
 {
-    const struct probe *end = l->probe + l->probes;
-    for (const struct probe *p = l->probe; p < end; p++) {
-        if (!p->t->live[p->unit])
-            continue;
+    for (u32 left = l->active; left; left &= left - 1) {
+        const struct probe *p = &l->probe[__builtin_ctz(left)];
         u64 n = va >> p->lg2 & p->number_mask;
-        if (!probe_picks(p, n))
+        if (RARE(p->pick_mask) && !probe_picks(p, n))
             continue;
         u32 set = (u32)(n ^ n >> p->fold) & p->set_mask;
-        u64 unit = (u64)p->unit << TAG_UNIT_SHIFT;
-        int way = probe_find(p, set, n | unit | space);
+        int way = probe_find(p, set, n | p->unit_tag | space);
         if (way < 0 && RARE(p->t->globals))
-            way = probe_find(p, set, n | unit | TAG_VALID | TAG_GLOBAL);
+            way = probe_find(p, set, n | p->unit_tag | TAG_VALID | TAG_GLOBAL);
         if (way >= 0) {
             *f = (struct found){ p, set, (u32)way };
             return true;

@@ -18,7 +18,7 @@
 #include "machine/invalidate.h"
 #include "machine/walk.h"
 
-#define OUT_OF_LINE __attribute__((noinline))
+
 
 /* One access on its way; what the steps need to know of it. */
 struct access {
@@ -274,7 +274,7 @@ static OUT_OF_LINE enum mmu_status second_level(const struct access *a)
     if (!level_find(&port->l2, a->va, c->mode.pcid_tag, &f))
         return walk_access(a, NULL);
     struct assoc *array = &f.p->t->a;
-    u64 data = array->data[assoc_at(array, f.set, f.way)];
+    u64 data = found_data(&f);
     u32 may = allow(c, a->implicit, data), unit = f.p->unit, cycles = a->m->timing.stlb_hit_cycles;
     if (RARE(!(may >> a->kind & 1)))
         return refused_hit(a, data, MMU_BY_STLB);
@@ -334,15 +334,14 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
         return not_canonical(ACCESS, flags);
     if (!level_find(&c->port[kind].l1, va, c->mode.pcid_tag, &f))
         return second_level(ACCESS);
-    struct tlb *t = f.p->t;
-    u64 data = t->a.data[assoc_at(&t->a, f.set, f.way)];
+    u64 data = found_data(&f);
     u32 may = allow(c, implicit, data);
     if (RARE(!(may >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D))))
         return unsettled_hit(ACCESS, data);
-    if (t->a.mru[f.set] != f.way)
-        make_mru(c, t, f.set, f.way);
+    if (f.p->mru[f.set] != f.way)
+        make_mru(c, f.p->t, f.set, f.way);
     if (!implicit)
-        fast_set(c, t->kinds, kind, va, may, data & DATA_D, f.p->unit);
+        fast_set(c, f.p->t->kinds, kind, va, may, data & DATA_D, f.p->unit);
     answer(r, va, kind, data, f.p->lg2, MMU_BY_L1, 0);
     if (RARE(m->observer.translated != NULL))
         return told(ACCESS, data & DATA_G);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * walk.c - the walks of legacy modes (32-bit paging, PAE), and what a finished walk means.  Called by translate.c and
+ * walk.c - the walks of legacy modes (32-bit paging, PAE), and what a finished one means.  Called by translate.c and
  * explain.c.  SDM3 4.3, 4.4. */
 #include "machine/walk.h"
 
@@ -59,14 +59,12 @@ static u64 frame_4m(u64 e)
     return (e & 0xffc00000) | (e >> 13 & 0xff) << 32;
 }
 
-u64 walk_data(const struct cpu *c, u64 va, const struct walk *w)
+u64 walk_data_legacy(const struct cpu *c, u64 va, const struct walk *w)
 {
-    static const u8 unit_of[] = { MMU_4K, MMU_2M, MMU_1G };
     u64 e = w->entry[w->last];
-    u32 size = w->last == 1 && c->mode.paging == PAGING_32 ? (u32)UNIT_4M : unit_of[w->last];
+    u32 size = w->last == 0 ? (u32)MMU_4K : c->mode.paging == PAGING_32 ? (u32)UNIT_4M : (u32)MMU_2M;
     u64 offset = ((u64)1 << unit_lg2[size]) - 1;
     u64 frame = size == UNIT_4M ? frame_4m(e) : e & DATA_PA & ~offset;
-    u64 key = c->mode.paging == PAGING_LONG ? e >> X86_PKEY_SHIFT & 15 : 0;
     return frame | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) | (e & X86_PTE_D ? DATA_D : 0) |
-           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | key << DATA_KEY_SHIFT | (u64)size << DATA_SIZE_SHIFT;
+           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | (u64)size << DATA_SIZE_SHIFT;
 }

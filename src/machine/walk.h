@@ -74,7 +74,18 @@ static inline struct walk_start walk_root(const struct cpu *c)
 void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w);
 
 /* The translation that a walk with verdict LEAF found, in the form of tlb.h, for the 4 KiB page of va. */
-u64 walk_data(const struct cpu *c, u64 va, const struct walk *w);
+u64 walk_data_legacy(const struct cpu *c, u64 va, const struct walk *w);
+
+static inline u64 walk_data(const struct cpu *c, u64 va, const struct walk *w)
+{
+    _Static_assert(MMU_4K == 0 && MMU_2M == 1 && MMU_1G == 2, "a leaf's level is its size");
+    u64 e = w->entry[w->last], offset = ((u64)1 << unit_lg2[w->last]) - 1;
+    if (RARE(c->mode.paging != PAGING_LONG))
+        return walk_data_legacy(c, va, w);
+    return (e & DATA_PA & ~offset) | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) |
+           (e & X86_PTE_D ? DATA_D : 0) | (c->mode.global && e & X86_PTE_G ? DATA_G : 0) |
+           (e >> X86_PKEY_SHIFT & 15) << DATA_KEY_SHIFT | (u64)w->last << DATA_SIZE_SHIFT;
+}
 
 /* The entry of a level with the A and D bits that a successful access sets (4.8); the same when nothing is to do. */
 static inline u64 walk_marked(const struct mode *mode, const struct walk *w, u32 level, bool store)

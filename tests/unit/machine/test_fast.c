@@ -6,7 +6,7 @@
  * reason for it: another page touched last in its set, a register, an invalidation, a clean page, a large page. */
 #include "box.h"
 
-#define STEPS 60000u
+#define STEPS 40000u
 #define PAGES_4K 300u
 #define BASE_4K 0x400000000000ull
 #define BASE_2M 0x410000000000ull
