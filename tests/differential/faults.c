@@ -2,12 +2,13 @@
  * faults.c - the truth: run a program natively and print the page faults the kernel counted for it.
  *
  *     faults [-n RUNS] [-q] -- PROGRAM [ARGS...]      prints "MINOR MAJOR", the medians of RUNS runs
+ *     faults -r [-n RUNS] [-q] -- PROGRAM [ARGS...]   prints "LEAST MOST", the minor faults at RUNS random placements
  *
  * Called by accuracy.sh.  The program is started as a shell starts one, but with two disturbances removed: address
  * randomisation is off (personality), and the child is made by vfork, so that no copy-on-write fault of this
  * program's own pages is counted for the child between fork and execve (getrusage goes on through execve).  What
  * remains is what execve, the loader and the program cause.  Link it statically: its own size then does not matter.
- * -q sends the program's output to /dev/null.  Exit status: 0, or 125 when the program could not be run. */
+ * -q sends the program's output to /dev/null.  With -r randomisation stays on: how much the placement alone changes.  Exit status: 0, or 125 when the program could not be run. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,22 +57,24 @@ static int run(char **argv, int quiet_fd, long *minor, long *major)
 int main(int argc, char **argv)
 {
     static struct counts c;
-    int runs = 1, quiet_fd = -1, opt;
-    while ((opt = getopt(argc, argv, "+n:q")) != -1) {
-        if (opt == 'n') {
+    int runs = 1, quiet_fd = -1, random = 0, opt;
+    while ((opt = getopt(argc, argv, "+n:qr")) != -1) {
+        if (opt == 'r') {
+            random = 1;
+        } else if (opt == 'n') {
             runs = atoi(optarg);
         } else if (opt == 'q') {
             quiet_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
         } else {
-            fprintf(stderr, "usage: faults [-n RUNS] [-q] -- PROGRAM [ARGS...]\n");
+            fprintf(stderr, "usage: faults [-r] [-n RUNS] [-q] -- PROGRAM [ARGS...]\n");
             return FAILED;
         }
     }
     if (optind >= argc || runs < 1 || runs > MAX_RUNS) {
-        fprintf(stderr, "usage: faults [-n RUNS] [-q] -- PROGRAM [ARGS...]   (RUNS from 1 to %d)\n", MAX_RUNS);
+        fprintf(stderr, "usage: faults [-r] [-n RUNS] [-q] -- PROGRAM [ARGS...]   (RUNS from 1 to %d)\n", MAX_RUNS);
         return FAILED;
     }
-    if (personality(ADDR_NO_RANDOMIZE) < 0) {
+    if (!random && personality(ADDR_NO_RANDOMIZE) < 0) {
         perror("faults: personality");
         return FAILED;
     }
@@ -82,6 +85,9 @@ int main(int argc, char **argv)
     }
     qsort(c.minor, runs, sizeof c.minor[0], by_value);
     qsort(c.major, runs, sizeof c.major[0], by_value);
-    printf("%ld %ld\n", c.minor[runs / 2], c.major[runs / 2]);
+    if (random)
+        printf("%ld %ld\n", c.minor[0], c.minor[runs - 1]);
+    else
+        printf("%ld %ld\n", c.minor[runs / 2], c.major[runs / 2]);
     return 0;
 }
