@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * access.h - one access on its way: what translate.c (hits) and miss.c (walks and faults) share. */
+#ifndef PAGEWALK_MACHINE_ACCESS_H
+#define PAGEWALK_MACHINE_ACCESS_H
+
+#include "machine/cpu.h"
+
+struct access {
+    struct mmu *m;
+    struct cpu *c;
+    unsigned cpu;
+    u64 va;
+    enum mmu_kind kind;
+    bool implicit;
+    struct mmu_result *r;
+};
+
+static inline enum mmu_side side_of(enum mmu_kind kind)
+{
+    return kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D;
+}
+
+/* Counters are by page size; 4 MiB counts as 2 MiB. */
+static inline enum mmu_size stat_size(u64 data)
+{
+    u32 size = data_size(data);
+    return size == UNIT_4M ? MMU_2M : (enum mmu_size)size;
+}
+
+/* ALLOW_ bits of a translation, by the registers of this moment. */
+static inline u32 allow(const struct cpu *c, bool implicit, u64 data)
+{
+    return rights_allow(c->now, implicit, (u32)(data & DATA_RIGHTS), data_key(data));
+}
+
+static inline bool allowed(const struct access *a, u64 data)
+{
+    return allow(a->c, a->implicit, data) >> a->kind & 1;
+}
+
+static inline enum mmu_status told(const struct access *a, bool global)
+{
+    if (RARE(a->m->observer.translated != NULL))
+        a->m->observer.translated(a->m->observer.ctx, a->cpu, a->r, a->c->mode.pcid, global);
+    return (enum mmu_status)a->r->status;
+}
+
+/* data: the frame of a unit of 2^lg2 bytes that has va. */
+static inline void answer(struct mmu_result *r, u64 va, enum mmu_kind kind, u64 data, u32 lg2, enum mmu_by by,
+                          u32 cycles)
+{
+    u64 offset = ((u64)1 << lg2) - 1;
+    *r = (struct mmu_result){
+        .va = va, .pa = (data & DATA_PA) + (va & offset), .cycles = cycles, .status = MMU_OK, .by = (u8)by,
+        .page_lg2 = unit_lg2[data_size(data)], .kind = (u8)kind, .pieces = 1,
+    };
+}
+
+/* miss.c.  Steps 5 to 8 of translate.c.  stale: the entry whose D=0 sent a store here; NULL after a miss. */
+enum mmu_status walk_access(const struct access *a, const u64 *stale);
+/* Step 4: a translation found by `by` refuses the access. */
+enum mmu_status refused_hit(const struct access *a, u64 data, enum mmu_by by);
+/* Fills the result of a fault. */
+enum mmu_status access_fault(const struct access *a, enum mmu_status status, u32 error, enum mmu_by by);
+
+#endif
