@@ -53,6 +53,9 @@ static enum row_kind kind_of(const struct mm_vma_view *v)
     return v->name[0] == '[' && !v->tag ? ROW_SPECIAL : ROW_ANON;
 }
 
+/* What tells mappings without a name apart. */
+static u64 number_of(const struct mm_vma_view *v) { return v->name[0] ? ROW_NAMED : v->tag ? v->tag : v->start; }
+
 static u64 mix(u64 h, u64 x)
 {
     h = (h ^ x) * 0x9e3779b97f4a7c15ull;
@@ -63,7 +66,7 @@ static void make_key(const struct mm_vma_view *v, struct row_key *k)
 {
     k->name = cut_left(v->name);
     k->kind = kind_of(v);
-    k->number = v->name[0] ? 0 : v->tag ? v->tag : v->start;
+    k->number = number_of(v);
     k->perms[0] = v->prot & MM_PROT_READ ? 'r' : '-';
     k->perms[1] = v->prot & MM_PROT_WRITE ? 'w' : '-';
     k->perms[2] = v->prot & MM_PROT_EXEC ? 'x' : '-';
@@ -120,8 +123,8 @@ static struct sim_mapping *not_mapped(struct sim *s)
 
 static bool memo_holds(const struct row_memo *m, const struct mm_vma_view *v)
 {
-    return m->row && m->name == v->name && m->prot == v->prot && m->shared == v->shared &&
-           (v->name[0] ? same_text(m->row->name, v->name) : m->number == (v->tag ? v->tag : v->start));
+    return m->row && m->number == number_of(v) && m->prot == v->prot && m->shared == v->shared &&
+           (!v->name[0] || same_text(m->row->name, v->name));
 }
 
 struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
@@ -133,7 +136,7 @@ struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
         return not_mapped(s);
     if (!memo_holds(&s->memo, &v)) {
         make_key(&v, &key);
-        s->memo = (struct row_memo){ v.name, key.number, v.prot, v.shared, find_row(s, &key) };
+        s->memo = (struct row_memo){ key.number, v.prot, v.shared, find_row(s, &key) };
     }
     if (v.end - v.start > s->memo.row->bytes)
         s->memo.row->bytes = v.end - v.start;

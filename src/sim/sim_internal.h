@@ -15,10 +15,10 @@
 #define SIM_CPUS_MAX 64u      /* as mmu_config allows                                                          */
 #define SIM_SITE_COSTS (1u << 20)
 
-/* The answer of the last row lookup.  A lookup with the same values and the same text gives the same row. */
+/* The answer of the last row lookup: what has the row's name, or number, and these rights belongs to it. */
+#define ROW_NAMED (~(u64)0)
 struct row_memo {
-    const char *name;         /* as mm_find_vma() gave it                                                     */
-    u64 number;               /* tag, or start of an anonymous mapping; 0 for named ones                      */
+    u64 number;               /* tag, or start of an anonymous mapping; ROW_NAMED for named ones              */
     u8 prot;
     bool shared;
     struct sim_mapping *row;  /* NULL: nothing remembered                                                     */

@@ -65,8 +65,10 @@ static void a_crossing_access_needs_both_pages(void **state)
     sim_access(f.s, 0, a + 2 * PAGE_BYTES - 4, 8, MMU_STORE, NULL, &out);
     assert_int_equal(out.signo, MM_SIGSEGV);
     assert_int_equal(out.addr, a + 2 * PAGE_BYTES);
-    sim_access(f.s, 0, a, 2 * PAGE_BYTES, MMU_LOAD, NULL, &out); /* longer than a page                          */
+    const u64 b = map(&f, p, 4 * PAGE_BYTES, RW, ANON);
+    sim_access(f.s, 0, b + 8, 3 * PAGE_BYTES, MMU_STORE, NULL, &out); /* longer than a page: all of them        */
     assert_int_equal(out.signo, 0);
+    assert_int_equal(proc_counters(p)->minor, 6);
     check(&f);
     fixture_end(&f);
 }
@@ -140,6 +142,8 @@ static void kernel_access_stops_where_it_cannot(void **state)
     fixture_begin(&f, "skylake", 64u << 20);
     struct proc *p = process(&f, "p", 0);
     const u64 a = map(&f, p, 2 * PAGE_BYTES, RW, ANON);
+    /* A supervisor with SMAP needs AC=1 for it. */
+    assert_true(mmu_set(f.m, 0, MMU_CR4, mmu_get(f.m, 0, MMU_CR4) | 1u << 21));
     assert_int_equal(sim_kernel_access(f.s, 0, a + 100, PAGE_BYTES, true, &call), PAGE_BYTES);
     assert_int_equal(call.cost->minor, 2);
     assert_int_equal(sim_kernel_access(f.s, 0, a + PAGE_BYTES + 96, 2 * PAGE_BYTES, true, &call), PAGE_BYTES - 96);
@@ -151,6 +155,40 @@ static void kernel_access_stops_where_it_cannot(void **state)
     assert_int_equal(sim_kernel_access(f.s, 0, a, 1, true, &call), 0);
     assert_int_equal(sim_kernel_access(f.s, 0, a, 1, false, &call), 1);
     check(&f);
+    fixture_end(&f);
+}
+
+/* Both halves learn whose access it is: the error code says supervisor, the trap that the kernel was interrupted. */
+struct heard { u32 error; bool by_kernel; };
+
+static void hear(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global)
+{
+    (void)cpu, (void)pcid, (void)global;
+    ((struct heard *)ctx)->error |= r->error;
+}
+
+static void hear_text(void *ctx, const char *text, size_t len)
+{
+    if (memmem(text, len, "by the kernel", 13))
+        ((struct heard *)ctx)->by_kernel = true;
+}
+
+static void kernel_access_is_a_supervisors(void **state)
+{
+    struct fixture f;
+    struct heard heard = { 0 };
+    struct pw_out out = { hear_text, &heard };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    process(&f, "p", 0);
+    mmu_observe(f.m, &(struct mmu_observer){ .ctx = &heard, .translated = hear });
+    kernel_explain(f.k, &out);
+    assert_int_equal(sim_kernel_access(f.s, 0, 0x10000, 1, true, NULL), 0);
+    assert_int_equal(heard.error, 2); /* W/R=1, U/S=0, P=0                                                      */
+    assert_true(heard.by_kernel);
+    assert_int_equal(touch(&f, 0, 0x10000, MMU_LOAD, NULL), MM_SIGSEGV);
+    assert_int_equal(heard.error, 2 | 4);
     fixture_end(&f);
 }
 
@@ -171,6 +209,14 @@ static void populate_is_paid_by_the_call(void **state)
     assert_int_equal(mapping_sum(&f).minor, 8);
     map(&f, p, 8 * PAGE_BYTES, RW, ANON | MM_MAP_POPULATE);
     assert_int_equal(call.cost->minor, 8);
+    /* An access in between pays for its own fault only, and the call goes on paying. */
+    struct sim_site site = { .ip = 10 };
+    sim_call_site(f.s, &call);
+    const u64 a = map(&f, p, PAGE_BYTES, RW, ANON);
+    assert_int_equal(touch(&f, 0, a, MMU_STORE, &site), 0);
+    map(&f, p, 8 * PAGE_BYTES, RW, ANON | MM_MAP_POPULATE);
+    assert_int_equal(site.cost->minor, 1);
+    assert_int_equal(call.cost->minor, 16);
     fixture_end(&f);
 }
 
@@ -208,8 +254,8 @@ static void rows_follow_the_address_space(void **state)
     assert_int_equal(mm_brk(p, 0x604000), 0x604000);
     const u64 anon = map(&f, p, 4 * PAGE_BYTES, RW, ANON);
     assert_int_equal(touch(&f, 0, 0x600000, MMU_STORE, NULL), 0);
-    assert_int_equal(touch(&f, 0, 0x601000, MMU_STORE, NULL), 0);
     assert_int_equal(touch(&f, 0, 0x7fffffffe000, MMU_STORE, NULL), 0);
+    assert_int_equal(touch(&f, 0, 0x601000, MMU_STORE, NULL), 0);
     assert_int_equal(touch(&f, 0, anon, MMU_STORE, NULL), 0);
     assert_int_equal(minor_of(&f, "heap", 1), 2);
     assert_int_equal(minor_of(&f, "stack", 1), 1);
@@ -233,23 +279,63 @@ static void rows_follow_the_address_space(void **state)
     fixture_end(&f);
 }
 
-static void tags_name_anonymous_rows(void **state)
+/* Rows are told apart by tag, else by address; two of the same rights, used in turn. */
+static void anonymous_rows(void **state)
 {
     struct fixture f;
+    const u64 at[] = { 0x10000000, 0x20000000, 0x30000000, 0x40000000, 0x50000000 }, tag[] = { 1, 2, 1, 0, 0 };
     (void)state;
 
     fixture_begin(&f, "skylake", 64u << 20);
     struct proc *p = process(&f, "p", 0);
-    mm_tag(p, 0x1111);
+    for (unsigned i = 0; i < 5; i++) {
+        mm_tag(p, tag[i]);
+        assert_int_equal(mm_mmap(p, at[i], 2 * PAGE_BYTES, RW, ANON | MM_MAP_FIXED, NULL, 0), at[i]);
+    }
+    for (u64 page = 0; page < 2; page++)
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(touch(&f, 0, at[i] + page * PAGE_BYTES, MMU_STORE, NULL), 0);
+    assert_int_equal(minor_of(&f, "anon", 4), 10);
+    fixture_end(&f);
+}
+
+static void see_gap(void *ctx, const struct sim_mapping *m)
+{
+    if (strcmp(m->name, "(not mapped)") == 0)
+        *(u64 *)ctx += m->faults[MM_FAULT_INVALID];
+}
+
+static void below_a_mapping_is_not_the_mapping(void **state)
+{
+    struct fixture f;
+    u64 invalid = 0;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
     const u64 a = map(&f, p, PAGE_BYTES, RW, ANON);
-    mm_tag(p, 0x2222);
-    const u64 b = map(&f, p, PAGE_BYTES, MM_PROT_READ, ANON);
-    mm_tag(p, 0x1111);
-    const u64 c = map(&f, p, PAGE_BYTES, RW, ANON);
-    assert_int_equal(touch(&f, 0, a, MMU_STORE, NULL), 0);
-    assert_int_equal(touch(&f, 0, b, MMU_LOAD, NULL), 0);
-    assert_int_equal(touch(&f, 0, c, MMU_STORE, NULL), 0);
-    assert_int_equal(minor_of(&f, "anon", 2), 3);
+    assert_int_equal(touch(&f, 0, a - 1, MMU_LOAD, NULL), MM_SIGSEGV);
+    sim_each_mapping(f.s, see_gap, &invalid);
+    assert_int_equal(invalid, 1);
+    assert_int_equal(minor_of(&f, "anon", 0), 0);
+    fixture_end(&f);
+}
+
+static void a_page_not_in_the_cache_is_a_major_fault(void **state)
+{
+    struct fixture f;
+    struct sim_site site = { .ip = 1 };
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    struct proc *p = process(&f, "p", 0);
+    struct mm_file *file = mm_file_open(f.k, &(struct mm_file_info){ .path = "/a", .size_bytes = 1u << 16, .ino = 5,
+                                                                     .folio_lg2 = 12 });
+    const long a = mm_mmap(p, 0, 1u << 16, MM_PROT_READ, MM_MAP_PRIVATE, file, 0);
+    assert_int_equal(touch(&f, 0, (u64)a, MMU_LOAD, &site), 0);
+    assert_int_equal(site.cost->major, 1);
+    assert_int_equal(site.cost->minor, 0);
+    assert_int_equal(mapping_sum(&f).major, 1);
     fixture_end(&f);
 }
 
@@ -262,9 +348,12 @@ int main(void)
         cmocka_unit_test(fork_and_copy_on_write),
         cmocka_unit_test(shootdown),
         cmocka_unit_test(kernel_access_stops_where_it_cannot),
+        cmocka_unit_test(kernel_access_is_a_supervisors),
         cmocka_unit_test(populate_is_paid_by_the_call),
         cmocka_unit_test(rows_follow_the_address_space),
-        cmocka_unit_test(tags_name_anonymous_rows),
+        cmocka_unit_test(anonymous_rows),
+        cmocka_unit_test(below_a_mapping_is_not_the_mapping),
+        cmocka_unit_test(a_page_not_in_the_cache_is_a_major_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
