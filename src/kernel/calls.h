@@ -38,6 +38,7 @@ void frame_put(struct kernel *k, struct frame *f);
 /* lru.c */
 void lru_add(struct kernel *k, struct frame *f, enum lru_batch which);
 void lru_drain(struct kernel *k);
+void lru_drain_unmap(struct kernel *k);
 
 /* rmap.c */
 bool rmap_add(struct mm *mm, struct frame *f, u64 va);

@@ -5,7 +5,11 @@
  * and are old in the child; shared ones are clean in the child.  The parent's TLBs are flushed at the end. */
 #include "calls.h"
 
-static bool needs_copy(const struct vma *v) { return v->anon_vma || (v->flags & (VM_PFNMAP | VM_MIXEDMAP)); }
+static bool needs_copy(const struct vma *v)
+{
+    return v->anon_vma || (v->flags & (VM_PFNMAP | VM_MIXEDMAP | VM_MAYBE_GUARD));
+}
+
 static bool is_cow(const struct vma *v) { return (v->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE; }
 
 /* One entry.  false: no memory. */

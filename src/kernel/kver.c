@@ -5,14 +5,14 @@
 
 static const struct quirks versions[] = {
     /* a version not in the table behaves like the newest one before it */
-    { .version = 601, .batch_pages = 15 },
-    { .version = 607, .batch_pages = 15, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true },
-    { .version = 612, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
+    { .version = 601, .batch_pages = 15, .unmap_drains = true },
+    { .version = 607, .batch_pages = 15, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true },
+    { .version = 612, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
       .mseal = true, .exact_rss = true },
-    { .version = 616, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
+    { .version = 616, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
       .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
       .merge_unfaulted = true },
-    { .version = 617, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
+    { .version = 617, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
       .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
       .merge_unfaulted = true, .mremap_checks_first = true },
     { .version = 618, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,

@@ -41,3 +41,10 @@ void lru_drain(struct kernel *k)
     for (unsigned w = LRU_ADD; w < LRU_BATCHES; w++)
         drain_batch(k, k->this_cpu, (enum lru_batch)w);
 }
+
+/* Unmapping drained in older kernels. */
+void lru_drain_unmap(struct kernel *k)
+{
+    if (k->q.unmap_drains)
+        lru_drain(k);
+}

@@ -155,7 +155,8 @@ static long guard_install(struct vma *v, u64 start, u64 end)
 
     if ((v->flags & (VM_SPECIAL | VM_HUGETLB | VM_LOCKED)) || (v->file && !k->q.guard_files))
         return -MM_EINVAL;
-    if (!anon_vma_prepare(v))
+    /* The flag makes fork copy the markers; before it existed only an anon_vma did. */
+    if ((vma_is_anon(v) || !k->q.guard_flag) && !anon_vma_prepare(v))
         return -MM_ENOMEM;
     v->flags |= k->q.guard_flag ? VM_MAYBE_GUARD : 0;
     zap_single(v, start, end, 0);

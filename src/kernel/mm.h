@@ -209,6 +209,7 @@ struct quirks {
     bool guard_flag;          /* 6.19: VM_MAYBE_GUARD, ignored in merges                                       */
     bool huge_zero_cow_huge;  /* 6.13: write to the huge zero page allocates a huge page                       */
     bool pt_reclaim;          /* 6.14: MADV_DONTNEED frees page tables that became empty                       */
+    bool unmap_drains;        /* up to 6.17: unmapping drains the LRU batches first                            */
     u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                   */
     bool mseal, exact_rss;
 };

@@ -49,7 +49,7 @@ void unmap_commit(struct mm *mm, const struct unmapping *u)
     prev = first->prev;
     begin = first->start;
     end = first->end;
-    lru_drain(mm->k);
+    lru_drain_unmap(mm->k);
     note_peak_rss(mm);
     for (next = first; next && next->start < u->end; next = next->next) {
         zap_range(&g, next, next->start, next->end, ZAP_MARKERS);

@@ -22,17 +22,22 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write)
 {
     struct mm *mm = v->mm;
 
-    for (u64 va = start; va < end; va += PAGE_BYTES) {
+    long ret = 0;
+
+    for (u64 va = start; va < end && !ret; va += PAGE_BYTES) {
         while (!already(mm, va, write)) {
             struct mm_trap_result out = { 0 };
             struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .out = &out };
             enum fault_result r = fault_handle(&f);
-            if (r != FAULT_DONE)
-                return r == FAULT_OOM ? -MM_ENOMEM : -MM_EFAULT;
+            if (r != FAULT_DONE) {
+                ret = r == FAULT_OOM ? -MM_ENOMEM : -MM_EFAULT;
+                break;
+            }
             fault_tell(mm->k, va, &out);
         }
     }
-    return 0;
+    lru_drain(mm->k);
+    return ret;
 }
 
 /* populate_vma_page_range: as mlock wants it. */

@@ -35,7 +35,7 @@ static void unmap_all(struct mm *mm)
 {
     struct gather g = gather_begin(mm);
 
-    lru_drain(mm->k);
+    lru_drain_unmap(mm->k);
     g.full_mm = true;
     for (struct vma *v = mm->first; v; v = v->next)
         zap_range(&g, v, v->start, v->end, ZAP_MARKERS);

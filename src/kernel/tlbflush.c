@@ -127,7 +127,7 @@ void gather_flush(struct gather *g)
     flush_gathered(g);
     g->doomed = NO_FRAME;
     if (g->pages)
-        lru_drain(k);
+        lru_drain_unmap(k);
     g->pages = 0;
     while (n != NO_FRAME) {
         struct frame *f = &k->frames[n];

@@ -75,7 +75,7 @@ void zap_single(struct vma *v, u64 start, u64 end, unsigned how)
 {
     struct gather g = gather_begin(v->mm);
 
-    lru_drain(v->mm->k);
+    lru_drain_unmap(v->mm->k);
     note_peak_rss(v->mm);
     zap_range(&g, v, start, end, how);
     gather_flush(&g);

@@ -101,9 +101,13 @@ static inline int bench_exec(struct bench *b, u64 va) { return bench_on(b, 0, va
 #define SEGV_ACC (-(MM_SIGSEGV * 256 + MM_SEGV_ACCERR))
 #define BUS_ADR (-(MM_SIGBUS * 256 + MM_BUS_ADRERR))
 
+#ifndef BENCH_MAP
+#define BENCH_MAP MAP_PRIVATE
+#endif
+
 static void *bench_sparse(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, BENCH_MAP | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_true(p != MAP_FAILED);
     return p;
 }
