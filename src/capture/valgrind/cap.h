@@ -55,6 +55,7 @@ struct cap_state {
     ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
     ULong kernel_pages;
     ULong children;
+    UInt exit_status;
     Bool exiting;                  /* exit or exit_group was called; without it, a signal ends the program     */
     const struct mmu_profile *profile;
     UWord slot_mask[3];            /* mmu_fast_mask() by enum mmu_kind                                         */
@@ -164,7 +165,9 @@ void cap_forget_calls(void);
 void cap_machine_stats(struct mmu_stats *sum);
 
 /* write.c */
-void cap_write_results(Int exit_code);
+void cap_write_results(void);
+void cap_read_results_before_exec(void);
+void cap_forget_results_before_exec(void);
 
 /* sys.c: the few system calls that Valgrind's tool interface lacks */
 /* Map what VG_(am_shadow_alloc) gave again, with the same rights but MAP_NORESERVE: otherwise a fork would have to promise

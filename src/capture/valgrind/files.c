@@ -20,7 +20,8 @@ static enum mm_fs filesystem(Long result, const ULong *statfs)
 static struct mm_file *open_in_model(const HChar *path, const struct vg_stat *st, enum mm_fs fs, Bool writable)
 {
     struct mm_file_info info = {
-        .path = path, .size_bytes = (ULong)st->size, .ino = st->ino, .fs = fs, .cached = true, .writable = writable,
+        .path = path, .size_bytes = (ULong)st->size, .ino = st->ino, .fs = fs, .writable = writable,
+        .cached = fs != MM_FS_TMPFS || st->blocks * 512 >= (ULong)st->size, /* tmpfs: what was written exists    */
         .dev_major = (UInt)(((st->dev >> 8) & 0xfff) | ((st->dev >> 32) & ~0xffful)),
         .dev_minor = (UInt)((st->dev & 0xff) | ((st->dev >> 12) & ~0xfful)),
         .folio_lg2 = PAGE_LG2,

@@ -139,6 +139,7 @@ void cap_start_counting_anew(void)
     cap.threads = 1;             /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
     cap_forget_calls();
+    cap_forget_results_before_exec();
 }
 
 /* Threads are placed in the order of their creation; Valgrind's numbers are used again. */
@@ -199,12 +200,14 @@ static void signal_frame(Addr a, SizeT len, ThreadId tid)
 
 static void ended(Int exit_code)
 {
+    (void)exit_code;             /* Valgrind gives 0 in forked children; the system call had the truth */
     if (cap.write_results && cap.running)
-        cap_write_results(exit_code);
+        cap_write_results();
 }
 
 static void after_options(void)
 {
+    cap_read_results_before_exec();
     begin_session();
     VG_(atfork)(cap_before_fork, cap_fork_in_parent, cap_fork_in_child);
 }

@@ -249,6 +249,30 @@ static void before_unmapping(Addr start, SizeT len)
     }
 }
 
+static Bool readable(Addr a) { return VG_(am_is_valid_for_client)(a, sizeof(UWord), VKI_PROT_READ); }
+
+/* execve reads the strings before Valgrind announces it; if it succeeds, this image never hears of it. */
+static void read_strings(Addr vector)
+{
+    for (; vector && readable(vector); vector += sizeof(UWord)) {
+        Addr s = *(const UWord *)vector;
+        cap_kernel_touch(vector, sizeof(UWord), False);
+        if (!s || !readable(s))
+            return;
+        cap_kernel_touch(s, VG_(strlen)((const HChar *)s) + 1, False);
+    }
+}
+
+static void before_exec(const UWord *args)
+{
+    if (readable(args[0]))
+        cap_kernel_touch(args[0], VG_(strlen)((const HChar *)args[0]) + 1, False);
+    read_strings(args[1]);
+    read_strings(args[2]);
+    if (cap.write_results)
+        cap_write_results();    /* if execve succeeds there is no other time; if not, the end writes again */
+}
+
 void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs)
 {
     (void)nargs;
@@ -257,10 +281,12 @@ void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs)
         before_unmapping(args[0], args[1]);
     if (nr == __NR_clone || nr == __NR_fork || nr == __NR_vfork)
         note_fork(nr, args);
-    if (nr == __NR_exit_group)
+    if (nr == __NR_exit_group) {
         cap.exiting = True;
-    if (nr == __NR_execve && cap.write_results)
-        cap_write_results(0);    /* if it succeeds there is no other time; if not, the end writes again */
+        cap.exit_status = (UInt)args[0] & 0xff;
+    }
+    if (nr == __NR_execve)
+        before_exec(args);
 }
 
 static void file_calls(UInt nr, const UWord *args, long r)

@@ -2,6 +2,7 @@
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
 #include "cap.h"
 #include "base/crc32.h"
+#include "pub_tool_xarray.h"
 
 static struct {
     Int fd;
@@ -41,9 +42,8 @@ static void field(const HChar *s)
     put(s, VG_(strlen)(s));
 }
 
-static void string(const HChar *s)
+static void escaped(const HChar *s)
 {
-    put("\t", 1);
     for (; *s; s++) {
         HChar hex[4];
         if ((UChar)*s >= 0x20 && *s != 0x7f && *s != '%') {
@@ -53,6 +53,12 @@ static void string(const HChar *s)
         VG_(snprintf)(hex, sizeof hex, "%%%02X", (UInt)(UChar)*s);
         put(hex, 3);
     }
+}
+
+static void string(const HChar *s)
+{
+    put("\t", 1);
+    escaped(s);
 }
 
 static void number(ULong n)
@@ -109,6 +115,33 @@ static void table(const HChar *name, const HChar *const *columns)
     for (; *columns; columns++)
         field(*columns);
     end_line();
+}
+
+/* ---- before execve --------------------------------------------------------------------------------------------- *
+ * A process keeps its fault counters over execve (ru_minflt goes on).  The image before has left its results under this
+ * process's own name; they are read when the new one begins. */
+
+static HChar before_exec[16384];
+
+void cap_read_results_before_exec(void)
+{
+    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out);
+    Int fd = VG_(fd_open)(path, VKI_O_RDONLY, 0), n = fd < 0 ? 0 : VG_(read)(fd, before_exec, sizeof before_exec - 1);
+    before_exec[n > 0 ? n : 0] = 0;
+    if (fd >= 0)
+        VG_(close)(fd);
+    VG_(free)(path);
+}
+
+void cap_forget_results_before_exec(void) { before_exec[0] = 0; }
+
+static void count_over_exec(const HChar *a, const HChar *b, ULong n)
+{
+    HChar line[96];
+    const HChar *at;
+    VG_(snprintf)(line, sizeof line, "\ncount\t%s%s\t", a, b);
+    at = VG_(strstr)(before_exec, line);
+    count_at(a, b, "", n + (at ? (ULong)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0));
 }
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
@@ -241,12 +274,12 @@ static void write_kernel(void)
     const struct mm_counters *c = proc_counters(cap.proc);
     struct mm_rss rss;
     mm_rss(cap.proc, &rss);
-    count("faults.minor", c->minor);
-    count("faults.major", c->major);
+    count_over_exec("faults.", "minor", c->minor);
+    count_over_exec("faults.", "major", c->major);
     for (UInt i = 0; i < MM_FAULT_KINDS; i++)
-        count_at("faults.", mm_fault_kind_name(i), "", c->faults[i]);
-    count("faults.copied_pages", c->copied_pages);
-    count("faults.zeroed_pages", c->zeroed_pages);
+        count_over_exec("faults.", mm_fault_kind_name(i), c->faults[i]);
+    count_over_exec("faults.", "copied_pages", c->copied_pages);
+    count_over_exec("faults.", "zeroed_pages", c->zeroed_pages);
     count("faults.tool", 0);
     count("rss.anon", rss.anon_pages);
     count("rss.file", rss.file_pages);
@@ -291,18 +324,48 @@ static void write_syscalls(void)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
-static void write_program(Int exit_code)
+/* As a shell would take it: in single quotes unless it is plain. */
+static void quoted(const HChar *arg)
 {
-    HChar args[4096];
-    VG_(client_cmd_and_args)(args, sizeof args);
+    const HChar *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    Bool is_plain = *arg != 0;
+    for (const HChar *s = arg; *s; s++)
+        is_plain = is_plain && VG_(strchr)(plain, *s);
+    if (is_plain) {
+        escaped(arg);
+        return;
+    }
+    put("'", 1);
+    for (; *arg; arg++) {
+        HChar one[2] = { *arg, 0 };
+        escaped(*arg == '\'' ? "'\\''" : one);
+    }
+    put("'", 1);
+}
+
+static void write_arguments(void)
+{
+    begin_line("text");
+    field("arguments");
+    put("\t", 1);
+    quoted(VG_(args_the_exename));
+    for (Word i = 0; i < VG_(sizeXA)(VG_(args_for_client)); i++) {
+        put(" ", 1);
+        quoted(*(HChar **)VG_(indexXA)(VG_(args_for_client), i));
+    }
+    end_line();
+}
+
+static void write_program(void)
+{
     text("program", VG_(args_the_exename));
-    text("arguments", args);
+    write_arguments();
     text("profile", cap.profile->name);
     text("kernel", "6.18");
     text("tool", PAGEWALK_VERSION);
     text("exit.kind", cap.exiting ? "exited" : "signalled");
     if (cap.exiting)
-        count("exit.value", (ULong)(exit_code & 0xff));
+        count("exit.value", cap.exit_status);
     else
         count_unknown("exit.value"); /* only the parent learns which signal; `pagewalk run` fills it in */
     count("pid", (ULong)VG_(getpid)());
@@ -325,7 +388,7 @@ static void write_program(Int exit_code)
     }
 }
 
-void cap_write_results(Int exit_code)
+void cap_write_results(void)
 {
     HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), end[64];
     w.crc = 0;
@@ -338,7 +401,7 @@ void cap_write_results(Int exit_code)
     }
     put("pagewalk-results 1", 18);
     end_line();
-    write_program(exit_code);
+    write_program();
     write_machine();
     write_kernel();
     write_arrays();
