@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # How `pagewalk script` behaves as a command: exit status, --strict, dialogue through pipes, unusual input.
 #   behave.sh PAGEWALK
-# Would catch: answers held back while the other side waits, an error that does not show in the exit status.
+# Would catch: answers held back while the other side waits, an error that does not show in the exit status, an
+# explanation that changes what it explains.
 set -u
 pagewalk=$1
 tmp=$(mktemp -d) || exit 125
@@ -39,6 +40,14 @@ is "no such file" 125 $?
 is "and a sentence that says so" 1 "$(grep -c "cannot open '$tmp/none'" "$tmp/err")"
 "$pagewalk" script > "$tmp/out" 2> "$tmp/err"
 is "no file named" 125 $?
+
+# Explaining changes no answer.
+for script in "$(dirname "$0")"/*.pw; do
+    "$pagewalk" script "$script" > "$tmp/plain"
+    "$pagewalk" script --explain "$script" | grep -v '^  ' > "$tmp/explained"
+    cmp -s "$tmp/plain" "$tmp/explained"
+    is "explained answers of $(basename "$script")" 0 $?
+done
 
 # A dialogue: each answer is there before the next question is asked.
 mkfifo "$tmp/in" "$tmp/answers"
