@@ -30,7 +30,7 @@ static const char *verdict_rule(const struct mmu *m, const struct cpu *c, const 
 
 static void tell_steps(const struct cpu *c, const struct walk *w, struct mmu_walk *out)
 {
-    for (u32 level = w->no_read ? 2 : c->mode.levels - 1u;; level--) {
+    for (u32 level = c->mode.levels - 1u;; level--) {
         bool last = level == w->last;
         out->step[out->steps++] = (struct mmu_step){
             .entry_pa = w->pa[level], .entry = w->entry[level], .level = (u8)level,

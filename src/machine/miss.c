@@ -109,7 +109,6 @@ static void walk_cached(const struct access *a, struct walk_start *s, struct wal
     count_walk(a, w, cost);
     if (level && w->verdict == MMU_STEP_LEAF && a->m->policy.denied_hit_rewalks &&
         !allowed(a, walk_data(c, a->va, w))) {
-        psc_remove_path(c, a->va, c->mode.pcid_tag);
         *s = walk_root(c);
         walk_down(a->m, &c->mode, a->va, s, w);
         count_walk(a, w, cost);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * policy.h - what the architecture leaves to the implementation, as named choices with a default by vendor.
- * create.c sets the defaults; tests may set others before the first access. */
+ * create.c sets the defaults, and tlb.c builds by them; tests may set the others afterwards. */
 #ifndef PAGEWALK_MACHINE_POLICY_H
 #define PAGEWALK_MACHINE_POLICY_H
 

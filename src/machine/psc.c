@@ -33,7 +33,7 @@ u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data)
 {
     for (u32 i = 0; i < c->pscs; i++) {
         struct psc *p = &c->psc[i];
-        if (!p->used || p->level >= c->mode.levels)
+        if (!p->used)
             continue;
         u64 number = psc_number(va, p->level);
         u32 set = assoc_set(&p->a, number);

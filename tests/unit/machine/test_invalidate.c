@@ -160,6 +160,60 @@ static void scopes_amd(void **state)
     run_scopes("zen4");
 }
 
+/* AMD: PKE 0 to 1 takes everything, and so does PSE; Intel keeps all (rule 117). */
+static void vendors_differ(void **state)
+{
+    (void)state;
+    static const u64 bit[] = { X86_CR4_PKE, X86_CR4_PSE };
+    u64 cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE;
+    for (unsigned i = 0; i < 4; i++) {
+        struct box b;
+        begin(&b, i & 1 ? "zen4" : "skylake");
+        fill(&b);
+        assert_true(mmu_set(b.m, 0, MMU_CR4, cr4 | bit[i >> 1]));
+        if (i & 1)
+            expect(&b, 0, 0, 0, false, false);
+        else
+            expect(&b, 256, ALL, ALL, true, true);
+        fill(&b);
+        assert_true(mmu_set(b.m, 0, MMU_CR4, cr4));
+        expect(&b, i == 3 ? 0 : 256, i == 3 ? 0 : ALL, i == 3 ? 0 : ALL, i != 3, i != 3);
+        box_end(&b);
+    }
+}
+
+/* Clearing CR0.PG takes everything, global entries too (rule 116). */
+static void leaving_paging(void **state)
+{
+    (void)state;
+    struct box b;
+    begin(&b, "skylake");
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PGE));
+    box_do(&b, GLOBAL, MMU_LOAD);
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE));
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG));
+    struct mmu_result r = box_do(&b, GLOBAL, MMU_LOAD);
+    assert_int_equal(r.by, MMU_BY_WALK);
+    assert_int_equal(r.reads, 4);
+    box_end(&b);
+}
+
+/* With PCIDE=0 the low bits of CR3 are PWT and PCD: everything is PCID 0's (rules 10, 89). */
+static void no_pcid_without_pcide(void **state)
+{
+    (void)state;
+    struct box b;
+    box_begin(&b, "skylake");
+    box_map(&b, A, 0, 0x100000, PTE_ALL);
+    assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 0x18));
+    box_do(&b, A, MMU_LOAD);
+    struct caches c = look(&b, 0);
+    assert_int_equal(c.tlb[0], 1);
+    assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 0x10));
+    assert_int_equal(box_do(&b, A, MMU_LOAD).by, MMU_BY_WALK);
+    box_end(&b);
+}
+
 static void invpcid_refuses(void **state)
 {
     (void)state;
@@ -315,7 +369,8 @@ static void observers_hear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scopes_intel), cmocka_unit_test(scopes_amd), cmocka_unit_test(invpcid_refuses),
+        cmocka_unit_test(scopes_intel), cmocka_unit_test(scopes_amd), cmocka_unit_test(vendors_differ),
+        cmocka_unit_test(leaving_paging), cmocka_unit_test(no_pcid_without_pcide), cmocka_unit_test(invpcid_refuses),
         cmocka_unit_test(global_needs_pge_and_a_leaf), cmocka_unit_test(stale_until_invalidated),
         cmocka_unit_test(pieces_go_together), cmocka_unit_test(observers_hear),
     };

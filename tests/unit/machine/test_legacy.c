@@ -84,16 +84,16 @@ static void four_megabytes(void **state)
         b.cfg.maxphyaddr = maxphyaddr;
         box_make(&b);
         enter(&b, X86_CR4_PSE, false);
-        u64 va = 0x40c12345, pde = BOX_ROOT + (va >> 22) * 4;
-        poke4(&b, pde, 0x80000000 | 0xa << 13 | PTE_ALL | X86_PTE_PS);
+        u64 va = 0x40c12345, pde = BOX_ROOT + (va >> 22) * 4, high = maxphyaddr == 36 ? 0xa : 0xa5;
+        poke4(&b, pde, 0x80000000 | high << 13 | PTE_ALL | X86_PTE_PS);
         struct mmu_result r = box_do(&b, va, MMU_LOAD);
         assert_int_equal(r.status, MMU_OK);
-        assert_int_equal(r.pa, 0xa80012345);
+        assert_int_equal(r.pa, high << 32 | 0x80012345);
         assert_int_equal(r.page_lg2, 22);
         assert_int_equal(r.reads, 1);
         for (unsigned i = 0; i < 2; i++) {
             assert_int_equal(box_do(&b, va ^ 0x3ff000, MMU_LOAD).by, MMU_BY_L1);
-            assert_int_equal(box_do(&b, va ^ 0x3ff000, MMU_LOAD).pa, 0xa80012345 ^ 0x3ff000);
+            assert_int_equal(box_do(&b, va ^ 0x3ff000, MMU_LOAD).pa, (high << 32 | 0x80012345) ^ 0x3ff000);
         }
         assert_int_equal(mmu_stats(b.m, 0)->walks[MMU_SIDE_D][MMU_2M], 1);
         unsigned m = maxphyaddr < 40 ? maxphyaddr : 40;
@@ -150,10 +150,17 @@ static void pae_intel(void **state)
         mmu_invlpg(b.m, 0, va);
         assert_int_equal(box_do(&b, va, MMU_LOAD).error, PF_P | PF_RSVD);
     }
-    /* the registers are loaded by MOV CR3 alone, and checked there */
+    /* the registers are loaded by MOV CR3 and some changes of CR0 and CR4, and checked there */
     mmu_poke(b.m, at, 0x5000 | PTE_ALL);
-    mmu_poke(b.m, BOX_ROOT + 16, 0);
+    mmu_poke(b.m, BOX_ROOT + 16, 2);
     assert_int_equal(box_do(&b, va, MMU_LOAD).status, MMU_OK);
+    mmu_poke(b.m, BOX_ROOT + 16, 3);
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_SMAP));
+    assert_false(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PGE));
+    assert_false(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG | 1ull << 30));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE));
+    mmu_poke(b.m, BOX_ROOT + 16, 0);
     for (unsigned bit = 1; bit < 64; bit++) {
         bool bad = bit == 1 || bit == 2 || (bit >= 5 && bit <= 8) || bit >= 46;
         mmu_poke(b.m, BOX_ROOT + 24, 0x3001 | (u64)1 << bit);
@@ -187,6 +194,23 @@ static void pae_large(void **state)
     box_end(&b);
 }
 
+/* CR3 is aligned to 32 bytes. */
+static void pae_unaligned(void **state)
+{
+    (void)state;
+    static const char *const profile[] = { "skylake", "zen4" };
+    for (unsigned i = 0; i < 2; i++) {
+        struct box b;
+        box_begin_full(&b, profile[i]);
+        mmu_poke(b.m, BOX_ROOT + 0x20 + 8, 0x3000 | X86_PTE_P);
+        mmu_poke(b.m, 0x3000, 0x200000 | PTE_ALL | X86_PTE_PS);
+        enter(&b, X86_CR4_PAE, true);
+        assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT + 0x38)); /* PWT, PCD */
+        assert_int_equal(box_do(&b, 0x40000123, MMU_LOAD).pa, 0x200123);
+        box_end(&b);
+    }
+}
+
 /* AMD reads PDPTEs when they are used: a bad one is #PF (rule 12). */
 static void pae_amd(void **state)
 {
@@ -213,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_paging), cmocka_unit_test(two_levels), cmocka_unit_test(four_megabytes),
         cmocka_unit_test(pae_intel), cmocka_unit_test(pae_large), cmocka_unit_test(pae_amd),
+        cmocka_unit_test(pae_unaligned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  * says and no more, counters add up, cycles follow the timing row. */
 #include "box.h"
 
+#include "machine/timing.h"
+
 #define BASE 0x400000000000ull
 #define OVER 513u /* pages too many: enough to reach the smaller one of two arrays                                    */
 
@@ -179,10 +181,24 @@ static void cycles_of_a_walk(void **state)
     box_end(&b);
 }
 
+/* Four lines a set, least recently read goes first. */
+static void near_lines(void **state)
+{
+    (void)state;
+    u64 line[1][4] = { { 0 } };
+    struct near_lines n = { line, 0 };
+    const struct mmu_timing t = { .read_near_cycles = 1, .read_far_cycles = 2 };
+    static const struct { u64 line, cycles; } read[] = {
+        { 1, 2 }, { 2, 2 }, { 1, 1 }, { 3, 2 }, { 4, 2 }, { 2, 1 }, { 5, 2 }, { 1, 2 }, { 2, 1 }, { 4, 1 }, { 5, 1 }, { 3, 2 },
+    };
+    for (unsigned i = 0; i < sizeof read / sizeof *read; i++)
+        assert_int_equal(timing_read(&n, &t, read[i].line << 6 | (i & 63)), read[i].cycles);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(rows_are_whole), cmocka_unit_test(reach),
                                         cmocka_unit_test(ports_are_apart), cmocka_unit_test(counters_add_up),
-                                        cmocka_unit_test(cycles_of_a_walk) };
+                                        cmocka_unit_test(cycles_of_a_walk), cmocka_unit_test(near_lines) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

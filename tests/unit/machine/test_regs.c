@@ -77,12 +77,13 @@ static void cr4(void **state)
     (void)state;
     struct box b;
     box_begin_full(&b, "skylake");
-    PLAY(&b, { MMU_CR4, 0, false }, { MMU_CR4, X86_CR4_PAE | X86_CR4_LA57, false },
+    PLAY(&b, { MMU_CR4, X86_CR4_PAE | 0x5074f, true }, /* VME to MCE, PCE to OSXMMEXCPT, FSGSBASE, OSXSAVE */
+         { MMU_CR4, 0, false }, { MMU_CR4, X86_CR4_PAE | X86_CR4_LA57, false },
          { MMU_CR4, X86_CR4_PAE | X86_CR4_CET, false }, { MMU_CR4, X86_CR4_PAE | 1ull << 15, false },
          { MMU_CR4, X86_CR4_PAE | 1ull << 32, false }, { MMU_CR3, 0x1008, true },
          { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, false }, /* CR3[11:0] is not 0 */
          { MMU_CR3, 0x1000, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, true },
-         { MMU_CR3, 0x1123, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_PKE, true },
+         { MMU_CR0, X86_CR0_PE | X86_CR0_PG, true }, { MMU_CR0, LONG_CR0, true }, { MMU_CR3, 0x1123, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_PKE, true },
          { MMU_CR4, X86_CR4_PAE, true });
     box_la57(&b);
     PLAY(&b, { MMU_CR4, X86_CR4_PAE, false });

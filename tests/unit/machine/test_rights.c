@@ -9,6 +9,7 @@
 struct context {
     bool wp, smep, smap, nxe, pke, pks, cpl3, ac, implicit, ad, wd; /* ad, wd: of the page's key                   */
     enum mmu_kind kind;
+    unsigned key;
 };
 struct page { bool rw, us, xd; };
 
@@ -49,7 +50,7 @@ static int expected(const struct context *c, const struct page *p)
 static void set_registers(struct box *b, const struct context *c)
 {
     struct mmu *m = b->m;
-    u64 key = 5, pkr = (u64)(c->ad | c->wd << 1) << (2 * key);
+    u64 pkr = (u64)(c->ad | c->wd << 1) << (2 * c->key);
     u64 cr4 = X86_CR4_PAE | (c->smep ? X86_CR4_SMEP : 0) | (c->smap ? X86_CR4_SMAP : 0) | (c->pke ? X86_CR4_PKE : 0) |
               (c->pks ? X86_CR4_PKS : 0);
     assert_true(mmu_set(m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG | (c->wp ? X86_CR0_WP : 0)));
@@ -96,12 +97,13 @@ static void run(const char *profile)
     for (unsigned i = 0; i < 3u << 11; i++) {
         struct context c = context_of(i);
         for (unsigned j = 0; j < 8; j++) {
+            c.key = (i >> 3 ^ i >> 7 ^ j) & 1 ? 5 : 0;
             struct page p = { j & 1, j & 2, j & 4 };
             u64 va = VA + j * 4096;
             if (p.xd && !c.nxe)
                 continue; /* reserved, see test_walk.c */
             u64 d = X86_PTE_P | X86_PTE_A | X86_PTE_D | (p.rw ? X86_PTE_RW : 0) | (p.us ? X86_PTE_US : 0) |
-                    (p.xd ? X86_PTE_XD : 0) | 5ull << X86_PKEY_SHIFT;
+                    (p.xd ? X86_PTE_XD : 0) | (u64)c.key << X86_PKEY_SHIFT;
             box_map(&b, va, 0, 0x100000 + j * 4096, d);
             mmu_invlpg(b.m, 0, va);
             prime(&b, va, c.nxe);

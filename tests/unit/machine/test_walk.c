@@ -130,6 +130,11 @@ static void check_bit(struct box *b, const struct shape *s, unsigned level, bool
     } else {
         /* an address bit leads to another table, which may be anything */
         assert_int_not_equal(w.step[b->levels - 1 - level].verdict, MMU_STEP_RESERVED);
+        bool ignored = bit < 12 || bit > 51;
+        if (!leaf && ignored && (level > 2 || bit != 7)) /* the same tables, down to an empty PTE */
+            assert_int_equal(w.steps, b->levels);
+        if (leaf && bit > 51) /* no part of the page's address */
+            assert_int_equal(w.r.pa, va & ((1u << (12 + 9 * level)) - 1));
     }
     mmu_poke(b->m, at, old);
     box_flush(b);
