@@ -76,8 +76,12 @@ typedef bool process_fn(struct interp *in, struct process *p, const struct words
 process_fn cmd_process;                           /* proc_cmds.c: what begins with a process's name              */
 process_fn cmd_syscall;                           /* syscalls.c                                                  */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
+process_fn cmd_faults, cmd_maps, cmd_smaps, cmd_status, cmd_pagemap;  /* proc_views.c                            */
 
 bool is_reserved_name(struct word w);             /* interp.c: the name of a command                             */
+/* May it name a process or a file?  false: answered with an error. */
+bool good_name(struct interp *in, struct word w);
+void copy_name(char *to, struct word w);          /* pre: good_name()                                            */
 struct process *find_process(struct interp *in, struct word w);
 struct file *find_file(struct interp *in, struct word w);
 /* Makes the process current on its CPU. */

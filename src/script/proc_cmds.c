@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * proc_cmds.c - processes and files: making them, naming them, their life, their listings.  Called by interp.c. */
+ * proc_cmds.c - processes: making them, naming them, their life.  Called by interp.c. */
 #include "interp_internal.h"
 
 #include "base/check.h"
 
 #include <string.h>
 
-#define PAGEMAP_MAX_PAGES (1u << 20)
 
 /* ---- names ------------------------------------------------------------------------------------------------- */
-
-static bool name_equal(const char *name, struct word w) { return word_is(w, name); }
 
 struct process *find_process(struct interp *in, struct word w)
 {
     for (unsigned i = 0; i < in->processes; i++)
-        if (name_equal(in->process[i].name, w))
+        if (word_is(w, in->process[i].name))
             return &in->process[i];
-    return NULL;
-}
-
-struct file *find_file(struct interp *in, struct word w)
-{
-    for (unsigned i = 0; i < in->files; i++)
-        if (name_equal(in->file[i].name, w))
-            return &in->file[i];
     return NULL;
 }
 
@@ -33,7 +22,7 @@ static bool is_name_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("_-./", c));
 }
 
-static bool good_name(struct interp *in, struct word w)
+bool good_name(struct interp *in, struct word w)
 {
     for (u32 i = 0; i < w.len; i++)
         if (!is_name_char(w.s[i]))
@@ -43,7 +32,7 @@ static bool good_name(struct interp *in, struct word w)
     return true;
 }
 
-static void copy_name(char *to, struct word w)
+void copy_name(char *to, struct word w)
 {
     memcpy(to, w.s, w.len);
     to[w.len] = 0;
@@ -124,81 +113,6 @@ bool cmd_proc(struct interp *in, const struct words *w)
         return fail(in, "the machine has no memory for a process", NULL);
     mm_set_brk_start(p, BRK_START);
     add_process(in, at, w->w[1], p, 0);
-    done_ok(in);
-    return true;
-}
-
-static unsigned lg2_of(u64 v)
-{
-    unsigned n = 0;
-
-    while (n < 63 && 1ull << n < v)
-        n++;
-    return n;
-}
-
-static bool file_option(struct interp *in, struct word w, struct mm_file_info *info)
-{
-    static const struct flag_name fs_names[] = { { "ext4", MM_FS_EXT4 }, { "tmpfs", MM_FS_TMPFS }, { NULL, 0 } };
-    struct word value;
-    u64 n;
-
-    if (word_is(w, "cached"))
-        info->cached = true;
-    else if (word_is(w, "readonly"))
-        info->writable = false;
-    else if (word_value(w, "fs", &value) && word_choice(value, fs_names, &n))
-        info->fs = (enum mm_fs)n;
-    else if (word_value(w, "folio", &value) && word_number(value, &n) && n >= PAGE_BYTES && n <= 2u << 20 && !(n & (n - 1)))
-        info->folio_lg2 = (u8)lg2_of(n);
-    else
-        return fail(in, "a file has no", &w);
-    return true;
-}
-
-bool cmd_file(struct interp *in, const struct words *w)
-{
-    char path[NAME_BYTES + 1] = "/";
-    struct mm_file_info info = { .path = path, .dev_major = 8, .dev_minor = 1, .writable = true, .folio_lg2 = PAGE_LG2 };
-    struct file *at = &in->file[in->files];
-
-    if (!good_name(in, w->w[1]) || !need_number(in, w, 2, &info.size_bytes))
-        return false;
-    if (find_file(in, w->w[1]))
-        return fail(in, "there is a file", &w->w[1]);
-    if (in->files == FILES_MAX || info.size_bytes > in->options.len_max_bytes || info.size_bytes >> 62)
-        return fail(in, in->files == FILES_MAX ? "too many files" : "too large a file", NULL);
-    for (unsigned i = 3; i < w->n; i++)
-        if (!file_option(in, w->w[i], &info))
-            return false;
-    copy_name(w->w[1].s[0] == '/' ? path : path + 1, w->w[1]);
-    if (info.fs == MM_FS_TMPFS) {
-        info.dev_major = 0;
-        info.dev_minor = 0x1a;
-    }
-    info.ino = 1000 + in->inodes;
-    at->f = mm_file_open(in->kernel, &info);
-    if (!at->f)
-        return fail(in, "the machine has no memory for this file", NULL);
-    copy_name(at->name, w->w[1]);
-    in->files++;
-    in->inodes++;
-    done_ok(in);
-    return true;
-}
-
-bool cmd_truncate(struct interp *in, const struct words *w)
-{
-    const struct file *f = find_file(in, w->w[1]);
-    u64 size;
-
-    if (!f)
-        return fail(in, "no file is called", &w->w[1]);
-    if (!need_number(in, w, 2, &size))
-        return false;
-    if (size > in->options.len_max_bytes || size >> 62)
-        return fail(in, "too large a file", NULL);
-    mm_file_truncate(f->f, size);
     done_ok(in);
     return true;
 }
@@ -325,68 +239,6 @@ static bool do_stack(struct interp *in, struct process *p, const struct words *w
     return true;
 }
 
-static bool do_faults(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct mm_counters *c = proc_counters(p->p);
-    struct text *t = &in->t;
-
-    (void)w;
-    text_str(t, "minor=");
-    text_dec(t, c->minor);
-    text_str(t, " major=");
-    text_dec(t, c->major);
-    text_str(t, " cow=");
-    text_dec(t, c->copied_pages);
-    line_end(in);
-    return true;
-}
-
-static bool do_maps(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct pw_out out = listing_out(in);
-
-    (void)w;
-    mm_show_maps(p->p, &out);
-    done_dot(in);
-    return true;
-}
-
-static bool do_smaps(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct pw_out out = listing_out(in);
-
-    (void)w;
-    mm_show_smaps(p->p, &out);
-    done_dot(in);
-    return true;
-}
-
-static bool do_status(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct pw_out out = listing_out(in);
-
-    (void)w;
-    mm_show_status(p->p, &out);
-    done_dot(in);
-    return true;
-}
-
-static bool do_pagemap(struct interp *in, struct process *p, const struct words *w)
-{
-    u64 va, len;
-
-    if (!need_number(in, w, 2, &va) || !need_number(in, w, 3, &len))
-        return false;
-    if (len > in->options.len_max_bytes || va + len < va || page_up(va + len) < va || (page_up(va + len) - page_down(va)) >> PAGE_LG2 > PAGEMAP_MAX_PAGES)
-        return fail(in, "no such range, or more than 4G", NULL);
-    for (u64 at = page_down(va); len && at < page_up(va + len); at += PAGE_BYTES) {
-        text_0x(&in->t, mm_pagemap(p->p, at));
-        line_end(in);
-    }
-    done_dot(in);
-    return true;
-}
-
 static const struct {
     const char *name;
     process_fn *fn;
@@ -395,8 +247,8 @@ static const struct {
     { "read", cmd_read, 3, 4 },       { "write", cmd_write, 3, 4 },           { "exec", cmd_exec, 3, 4 },
     { "fork", do_fork, 3, 3 },        { "thread", do_thread, 3, 3 },          { "exit", do_exit, 2, 3 },
     { "execve", do_execve, 2, 3 },    { "on", do_on, 3, 3 },                  { "stack", do_stack, 4, 4 },
-    { "faults", do_faults, 2, 2 },    { "maps", do_maps, 2, 2 },              { "smaps", do_smaps, 2, 2 },
-    { "status", do_status, 2, 2 },    { "pagemap", do_pagemap, 4, 4 },        { "copy_from", cmd_copy_from, 3, 4 },
+    { "faults", cmd_faults, 2, 2 },   { "maps", cmd_maps, 2, 2 },             { "smaps", cmd_smaps, 2, 2 },
+    { "status", cmd_status, 2, 2 },   { "pagemap", cmd_pagemap, 4, 4 },       { "copy_from", cmd_copy_from, 3, 4 },
     { "copy_to", cmd_copy_to, 3, 4 },
 };
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * proc_views.c - what can be seen of a process: fault counts, and the files of /proc/PID.  Called by proc_cmds.c. */
+#include "interp_internal.h"
+
+#define PAGEMAP_MAX_PAGES (1u << 20)
+
+bool cmd_faults(struct interp *in, struct process *p, const struct words *w)
+{
+    const struct mm_counters *c = proc_counters(p->p);
+    struct text *t = &in->t;
+
+    (void)w;
+    text_str(t, "minor=");
+    text_dec(t, c->minor);
+    text_str(t, " major=");
+    text_dec(t, c->major);
+    text_str(t, " cow=");
+    text_dec(t, c->copied_pages);
+    line_end(in);
+    return true;
+}
+
+bool cmd_maps(struct interp *in, struct process *p, const struct words *w)
+{
+    const struct pw_out out = listing_out(in);
+
+    (void)w;
+    mm_show_maps(p->p, &out);
+    done_dot(in);
+    return true;
+}
+
+bool cmd_smaps(struct interp *in, struct process *p, const struct words *w)
+{
+    const struct pw_out out = listing_out(in);
+
+    (void)w;
+    mm_show_smaps(p->p, &out);
+    done_dot(in);
+    return true;
+}
+
+bool cmd_status(struct interp *in, struct process *p, const struct words *w)
+{
+    const struct pw_out out = listing_out(in);
+
+    (void)w;
+    mm_show_status(p->p, &out);
+    done_dot(in);
+    return true;
+}
+
+bool cmd_pagemap(struct interp *in, struct process *p, const struct words *w)
+{
+    u64 va, len;
+
+    if (!need_number(in, w, 2, &va) || !need_number(in, w, 3, &len))
+        return false;
+    if (len > in->options.len_max_bytes || va + len < va || page_up(va + len) < va || (page_up(va + len) - page_down(va)) >> PAGE_LG2 > PAGEMAP_MAX_PAGES)
+        return fail(in, "no such range, or more than 4G", NULL);
+    for (u64 at = page_down(va); len && at < page_up(va + len); at += PAGE_BYTES) {
+        text_0x(&in->t, mm_pagemap(p->p, at));
+        line_end(in);
+    }
+    done_dot(in);
+    return true;
+}
