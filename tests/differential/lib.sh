@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # lib.sh - what the differential scripts share.  Sourced with the build folder as $1.
 set -u
 BUILD=$(cd "$1" && pwd) || exit 2

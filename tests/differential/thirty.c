@@ -129,9 +129,10 @@ static void way_sparse(void)
 /* An access over a page's end faults on both pages. */
 static void way_crossing(void)
 {
+    struct __attribute__((packed)) unaligned { long value; };
     char *p = anon(N);
     for (int i = 1; i < N; i += 2)
-        *(volatile long __attribute__((aligned(1))) *)(p + i * PAGE - 4) = 1;
+        ((volatile struct unaligned *)(p + i * PAGE - 4))->value = 1;
 }
 
 static void way_populate_flag(void)
