@@ -150,6 +150,8 @@ long stack_grow(struct vma *v, u64 addr);
 enum fault_result wp_fault(struct fault *f, u64 *e);
 enum fault_result file_fault(struct fault *f);
 enum fault_result special_fault(struct fault *f);
+struct extent { u64 first, end; };       /* page numbers of a file                                             */
+struct extent folio_extent(const struct inode *i, u64 index);
 bool vma_is_shmem(const struct vma *v);
 bool vma_wants_writenotify(const struct vma *v);
 
@@ -170,6 +172,8 @@ long huge_collapse(struct vma *v, u64 start, u64 end);
 /* pagecache.c, readahead.c, file.c */
 u64 inode_pages(const struct inode *i);
 struct frame *cache_peek(const struct inode *i, u64 index);
+bool cache_has(const struct inode *i, u64 index);
+bool cache_settle(struct inode *i);
 struct frame *cache_get(struct inode *i, u64 index, bool *oom);
 struct frame *cache_add(struct inode *i, u64 index);
 void cache_remove(struct inode *i, u64 from, u64 to);

@@ -23,7 +23,7 @@ static struct inode *inode_new(struct kernel *k, const struct mm_file_info *info
     if (!i)
         return NULL;
     *i = (struct inode){ .k = k, .ino = info->ino, .major = info->dev_major, .minor = info->dev_minor,
-                         .size = info->size_bytes, .fs = (u8)info->fs, .cached = info->cached,
+                         .size = info->size_bytes, .fs = (u8)info->fs,
                          .folio_lg2 = info->folio_lg2 < PAGE_LG2 ? PAGE_LG2 : info->folio_lg2,
                          .anonymous = anonymous, .handle = heap_handle(k, i), .next = *bucket(k, info->ino) };
     *bucket(k, info->ino) = i;
@@ -87,7 +87,8 @@ struct mm_file *mm_file_open(struct kernel *k, const struct mm_file_info *info)
         i->size = info->size_bytes;
     else if (info->size_bytes < i->size)
         truncate_inode(i, info->size_bytes);
-    i->cached = i->cached || info->cached;
+    if (info->cached)
+        i->cached_pages = inode_pages(i);
     return file_new(k, i, info->path, info->writable);
 }
 
@@ -140,9 +141,14 @@ void truncate_inode(struct inode *i, u64 size)
 {
     u64 from = (size + PAGE_MASK_LOW) >> PAGE_LG2;
     bool shrinks = size < i->size;
+    struct extent cut = folio_extent(i, from);
 
     i->size = size;
+    if (i->cached_pages > from)
+        i->cached_pages = from;
     if (shrinks) {
+        if (cut.first < from)             /* a large folio is split: its pages leave every address space */
+            unmap_file_range(i, cut.first, from, ZAP_CACHE_ONLY);
         unmap_file_range(i, from, ~(u64)0, 0);
         cache_remove(i, from, ~(u64)0 >> PAGE_LG2);
     }

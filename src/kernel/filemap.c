@@ -31,10 +31,8 @@ static bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bo
 
 /* ---- folios: how far one page-cache object reaches ----------------------------------------------------------------- */
 
-struct extent { u64 first, end; };
-
 /* The folio that holds `index`: naturally aligned, smaller towards the end of the file. */
-static struct extent folio_extent(const struct inode *i, u64 index)
+struct extent folio_extent(const struct inode *i, u64 index)
 {
     unsigned lg2 = i->folio_lg2 - PAGE_LG2;
     u64 pages = inode_pages(i), first;

@@ -123,11 +123,11 @@ static long cold(struct vma *v, u64 start, u64 end)
 
 static long willneed(struct vma *v, u64 start, u64 end)
 {
-    if (v->file && !vma_is_shmem(v) && !v->file->inode->cached) {
+    if (v->file && !vma_is_shmem(v)) {
         struct inode *i = v->file->inode;
         u64 n = v->pgoff + ((start - v->start) >> PAGE_LG2), last = n + ((end - start) >> PAGE_LG2);
         for (; n < last && n < inode_pages(i); n++)
-            if (!cache_peek(i, n) && !cache_add(i, n))
+            if (!cache_has(i, n) && !cache_add(i, n))
                 return 0;                /* advice may be ignored */
     }
     return 0;
@@ -142,6 +142,8 @@ static long remove_pages(struct vma *v, u64 start, u64 end)
         return -MM_EINVAL;
     if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
         return -MM_EACCES;
+    if (!cache_settle(v->file->inode))
+        return -MM_ENOMEM;
     unmap_file_range(v->file->inode, first, last, ZAP_CACHE_ONLY);
     cache_remove(v->file->inode, first, last);
     return 0;

@@ -138,7 +138,8 @@ struct mm {
     struct mm *next, **link;              /* all address spaces                                               */
     u32 users, handle;
     pfn_t top;
-    struct vma *root, *first, *cache;
+    struct vma *root, *first;
+    struct vma *found[16];                /* vma_find()'s last answers, by address                            */
     u32 map_count, rand;
     u64 rss[RSS_KINDS], tables;
     u64 peak_rss, peak_tables, peak_vm;
@@ -171,7 +172,8 @@ struct inode {
     u32 handle, opens;                    /* mm_files that name it                                            */
     u32 root;                             /* radix handle                                                     */
     u8 height, fs, folio_lg2;
-    bool cached, anonymous;               /* anonymous: shared anonymous memory, dies with its last file      */
+    bool anonymous;                       /* shared anonymous memory, dies with its last file                 */
+    u64 cached_pages;                     /* pages below are in memory, those without a frame too             */
     u64 pages, charged;                   /* in the cache; pages of commit charge (shared anonymous memory)   */
     struct vma *vmas;
 };

@@ -93,7 +93,7 @@ struct frame *cache_add(struct inode *i, u64 index)
     f->inode = i->handle;
     f->index = (u32)index;
     i->pages++;
-    if (!i->cached)
+    if (index >= i->cached_pages)
         lru_add(i->k, f, LRU_ADD);
     return f;
 }
@@ -103,11 +103,26 @@ struct frame *cache_get(struct inode *i, u64 index, bool *oom)
 {
     struct frame *f = cache_peek(i, index);
 
-    if (f || !i->cached || index >= inode_pages(i))
+    if (f || index >= i->cached_pages)
         return f;
     f = cache_add(i, index);
     *oom = *oom || !f;
     return f;
+}
+
+bool cache_has(const struct inode *i, u64 index) { return index < i->cached_pages || cache_peek(i, index); }
+
+/* Pages are about to leave one by one: make the frames of those that are in memory without one, and let frames alone
+ * say what is in memory from now on.  false: no memory. */
+bool cache_settle(struct inode *i)
+{
+    bool oom = false;
+
+    for (u64 n = 0; n < i->cached_pages && !oom; n++)
+        cache_get(i, n, &oom);
+    if (!oom)
+        i->cached_pages = 0;
+    return !oom;
 }
 
 /* pre: no mapping of it is left. */

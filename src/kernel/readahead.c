@@ -17,8 +17,8 @@ static bool read_window(struct mm_file *f, u64 start, u64 size, u64 async_size)
     f->ra.size = size;
     f->ra.async = async_size;
     for (u64 n = start; n < start + size && n < end; n++) {
-        struct frame *page = cache_peek(i, n);
-        if (page)
+        struct frame *page;
+        if (cache_has(i, n))
             continue;
         page = cache_add(i, n);
         if (!page)
@@ -69,7 +69,7 @@ void readahead_hit(struct mm_file *f, const struct vma *v, struct frame *page, u
         read_window(f, f->ra.start + f->ra.size, size, size);
     } else {
         u64 next = index + 1;
-        while (next - index <= RA_PAGES && cache_peek(f->inode, next))
+        while (next - index <= RA_PAGES && cache_has(f->inode, next))
             next++;
         u64 size = next_size(next - index + 1);
         read_window(f, next, size, size);

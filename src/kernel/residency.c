@@ -17,7 +17,7 @@ static u8 in_core(const struct vma *v, u64 va)
         return 1;
     if (!v->file)
         return 0;
-    return cache_peek(v->file->inode, index) || (v->file->inode->cached && index < inode_pages(v->file->inode));
+    return cache_has(v->file->inode, index);
 }
 
 long mm_mincore(struct proc *p, u64 addr, u64 len, u8 *vec)

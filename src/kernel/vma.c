@@ -178,8 +178,9 @@ void vma_remove(struct vma *v)
         next->prev = v->prev;
         set_gap(next);
     }
-    if (mm->cache == v)
-        mm->cache = NULL;
+    for (u32 i = 0; i < COUNT_OF(mm->found); i++)
+        if (mm->found[i] == v)
+            mm->found[i] = NULL;
     v->up = v->prev = v->next = NULL;
     mm->map_count--;
 }
@@ -189,7 +190,7 @@ void vma_remove(struct vma *v)
 /* The vma that contains addr, or the first above it (find_vma). */
 struct vma *vma_find(struct mm *mm, u64 addr)
 {
-    struct vma *v = mm->cache, *best = NULL;
+    struct vma **found = &mm->found[(addr >> 21 ^ addr >> 30) % COUNT_OF(mm->found)], *v = *found, *best = NULL;
 
     if (v && v->start <= addr && addr < v->end)
         return v;
@@ -204,7 +205,7 @@ struct vma *vma_find(struct mm *mm, u64 addr)
         }
     }
     if (best)
-        mm->cache = best;
+        *found = best;
     return best;
 }
 
