@@ -130,17 +130,19 @@ static bool memo_holds(const struct row_memo *m, const struct mm_vma_view *v)
 struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
 {
     struct mm_vma_view v;
+    struct row_memo *memo;
     struct row_key key;
 
     if (!p || !mm_find_vma(p, va, &v) || v.start > va)
         return not_mapped(s);
-    if (!memo_holds(&s->memo, &v)) {
+    memo = &s->memo[(v.start >> 12 ^ v.start >> 18 ^ v.start >> 24) % SIM_MEMOS];
+    if (!memo_holds(memo, &v)) {
         make_key(&v, &key);
-        s->memo = (struct row_memo){ key.number, v.prot, v.shared, find_row(s, &key) };
+        *memo = (struct row_memo){ key.number, v.prot, v.shared, find_row(s, &key) };
     }
-    if (v.end - v.start > s->memo.row->bytes)
-        s->memo.row->bytes = v.end - v.start;
-    return s->memo.row;
+    if (v.end - v.start > memo->row->bytes)
+        memo->row->bytes = v.end - v.start;
+    return memo->row;
 }
 
 static bool cost_anything(const struct sim_mapping *m)

@@ -13,9 +13,10 @@
 #define SIM_ROWS 4096u        /* mappings told apart; the rest share the last row                              */
 #define SIM_ROW_SLOTS 8192u   /* hash slots: a power of two, at least twice SIM_ROWS                           */
 #define SIM_CPUS_MAX 64u      /* as mmu_config allows                                                          */
+#define SIM_MEMOS 64u         /* a power of two                                                                */
 #define SIM_SITE_COSTS (1u << 20)
 
-/* The answer of the last row lookup: what has the row's name, or number, and these rights belongs to it. */
+/* One answer of a row lookup, found again by where its mapping begins: what has the row's name, or number, and these rights belongs to it. */
 #define ROW_NAMED (~(u64)0)
 struct row_memo {
     u64 number;               /* tag, or start of an anonymous mapping; ROW_NAMED for named ones              */
@@ -40,7 +41,7 @@ struct sim {
     struct sim_cost overflow;     /* costs of sites that found the arena full                                  */
 
     unsigned rows;
-    struct row_memo memo;
+    struct row_memo memo[SIM_MEMOS];
     u16 *row_slot;                /* SIM_ROW_SLOTS; 0: empty, else row number + 1                              */
     u64 *row_hash;                /* SIM_ROWS                                                                  */
     struct sim_mapping *row;      /* SIM_ROWS                                                                  */
