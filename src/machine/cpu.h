@@ -17,11 +17,11 @@ struct quick {
     const u64 *tag, *data;
     u64 *state;
     u8 *mru;
-    u64 keep[16], put[16];            /* tree-PLRU: state after a touch of way w is (state & keep[w]) | put[w]    */
+    const u64 *steer;                 /* as in assoc.h; NULL: no tree                                             */
     struct assoc *a;
     u32 set_mask;
     u8 ways, kinds;
-    bool fits, tree;                  /* fits: the array is of this kind at all                                   */
+    bool fits;                        /* the array is of this kind at all                                         */
     bool usable;                      /* fits, and paging is that of long mode (kept by regs_changed())           */
 };
 

@@ -96,7 +96,7 @@ static bool settled_without_walk(const struct cpu *c, unsigned flags, struct mmu
 
 void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *out)
 {
-    CHECK(cpu < m->cpus);
+    CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
     const struct cpu *c = &m->cpu[cpu];
     bool implicit = flags & MMU_IMPLICIT;
     struct walk w;

@@ -102,14 +102,11 @@ static void build_quick(struct cpu *c, u32 kind)
     struct quick *q = &c->quick[kind];
     bool linear = p->unit == MMU_4K && !p->pick_mask && a->fold == 63 && a->set_mask && a->set_mask < MMU_SLOTS;
     c->slot_mask[kind] = linear ? a->set_mask : MMU_SLOTS - 1;
-    *q = (struct quick){ .tag = a->tag, .data = a->data, .state = a->state, .mru = a->mru, .a = a, .set_mask = a->set_mask,
-                         .ways = (u8)a->ways, .kinds = p->t->kinds, .tree = a->repl == ASSOC_PLRU && a->ways <= 16 };
-    q->fits = linear && (a->ways == 4 || a->ways == 8 || a->ways == 12) && p->t->desc->sizes == 1 << MMU_4K &&
+    *q = (struct quick){ .tag = a->tag, .data = a->data, .state = a->state, .mru = a->mru, .steer = a->steer, .a = a,
+                         .set_mask = a->set_mask, .ways = (u8)a->ways, .kinds = p->t->kinds };
+    bool wide = a->ways != 4 && a->ways != 6 && a->ways != 8 && a->ways != 12;
+    q->fits = linear && !wide && p->t->desc->sizes == 1 << MMU_4K &&
               (p->t->kinds == 1 << MMU_FETCH || !(p->t->kinds & 1 << MMU_FETCH));
-    for (u32 w = 0; q->tree && w < a->ways; w++) {
-        q->put[w] = plru_touch(0, w, a->ways_lg2);
-        q->keep[w] = plru_touch(~(u64)0, w, a->ways_lg2) ^ q->put[w];
-    }
 }
 
 void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)

@@ -3,9 +3,11 @@
  * by front ends when a slot did not settle the access, before mmu_translate(); nine in ten of those end here.
  *
  * What must hold: true means that mmu_translate() would have answered MMU_OK by MMU_BY_L1 and left the machine as it
- * is left here; false means that nothing has changed.  Only first-level arrays of small pages with a linear index are
- * looked at (struct quick), with 4, 8 or 12 ways and addresses of the lower half: there the slot of the page is the slot of its set, so writing it drops the slot of the
- * page that was the most recently used. */
+ * is left here; false means that nothing has changed.  Two ways:
+ *   quick   arrays of small pages alone with a linear index and 4, 6, 8 or 12 ways, addresses of the lower half
+ *           (struct quick): the slot of the page is the slot of its set, so writing it drops the slot of the page
+ *           that was the most recently used;
+ *   any     small pages in any first-level array, such as the wide ones of AMD. */
 #include "machine/fast.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -16,12 +18,20 @@ ALWAYS u32 four_ways(const u64 *tag, u64 want)
     return (u32)(tag[0] == want) | (u32)(tag[1] == want) << 1 | (u32)(tag[2] == want) << 2 | (u32)(tag[3] == want) << 3;
 }
 
+ALWAYS u32 two_ways(const u64 *tag, u64 want)
+{
+    return (u32)(tag[0] == want) | (u32)(tag[1] == want) << 1;
+}
+
 ALWAYS u32 find_ways(const struct quick *q, const u64 *tag, u64 want)
 {
     u32 found = four_ways(tag, want);
     if (LIKELY(q->ways == 4))
         return found;
-    found |= four_ways(tag + 4, want) << 4;
+    found |= two_ways(tag + 4, want) << 4;
+    if (q->ways == 6)
+        return found;
+    found |= two_ways(tag + 6, want) << 6;
     return q->ways == 8 ? found : found | four_ways(tag + 8, want) << 8;
 }
 
@@ -48,12 +58,37 @@ ALWAYS void use_slots(struct cpu *c, const struct quick *q, enum mmu_kind kind, 
 /* Makes a way the most recently used one of its set. */
 ALWAYS void touch_way(const struct quick *q, u32 set, u32 way)
 {
-    if (LIKELY(q->tree)) {
+    if (LIKELY(q->steer != NULL)) {
         q->mru[set] = (u8)way;
-        q->state[set] = (q->state[set] & q->keep[way]) | q->put[way];
+        q->state[set] = (q->state[set] & q->steer[2 * way]) | q->steer[2 * way + 1];
     } else {
         assoc_touch(q->a, set, way);
     }
+}
+
+static OUT_OF_LINE bool touch_any(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind)
+{
+    const struct probe *p = &c->port[kind].l1.probe[0];
+    if (m->observer.translated || c->mode.paging != PAGING_LONG || p->unit != MMU_4K || p->pick_mask ||
+        !canonical(&c->mode, va))
+        return false;
+    u64 n = va >> PAGE_LG2 & TAG_NUMBER;
+    u32 set = (u32)(n ^ n >> p->fold) & p->set_mask, mru = p->mru[set];
+    int way = probe_find(p, set, tag_make(n, MMU_4K, c->mode.pcid_tag));
+    if (way < 0)
+        return false;
+    struct tlb *t = p->t;
+    u64 data = p->data[(size_t)set * p->ways + (u32)way];
+    u32 allow = rights_allow(c->now, false, data & DATA_RIGHTS, data_key(data));
+    if (!(allow >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D)))
+        return false;
+    if (mru != (u32)way) {
+        fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, mru)]);
+        assoc_touch(&t->a, set, (u32)way);
+    }
+    fast_set(c, t->kinds, kind, va, allow, data & DATA_D, MMU_4K);
+    c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    return true;
 }
 
 ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
@@ -61,7 +96,7 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
     struct cpu *c = &m->cpu[cpu];
     const struct quick *q = &c->quick[kind];
     if (RARE(!q->usable || m->observer.translated || va >> 47))
-        return false;
+        return touch_any(m, c, va, kind);
     u64 n = va >> PAGE_LG2;
     u32 set = (u32)n & q->set_mask, first = set * q->ways;
     u32 found = find_ways(q, q->tag + first, tag_make(n, MMU_4K, c->mode.pcid_tag));

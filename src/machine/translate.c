@@ -86,7 +86,7 @@ static enum mmu_status without_paging(struct mmu_result *r, u64 va, enum mmu_kin
 enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
                               struct mmu_result *r)
 {
-    CHECK(cpu < m->cpus);
+    CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
     struct cpu *c = &m->cpu[cpu];
     bool implicit = flags & MMU_IMPLICIT;
     struct found f;
