@@ -46,7 +46,7 @@ static inline __attribute__((always_inline)) Bool make_access(Addr va, struct ca
 #define FLAT __attribute__((flatten))
 FLAT VG_REGPARM(2) void cap_load(Addr va, struct cap_site *site) { make_access(va, site, MMU_LOAD); }
 FLAT VG_REGPARM(2) void cap_store(Addr va, struct cap_site *site) { make_access(va, site, MMU_STORE); }
-FLAT VG_REGPARM(2) void cap_fetch(Addr va, struct cap_site *site) { make_access(va, site, MMU_FETCH); }
+FLAT VG_REGPARM(1) void cap_fetch(struct cap_site *site) { make_access(site->fetched, site, MMU_FETCH); }
 
 /* The filter again: the access before may have brought the page. */
 static Bool in_slot(Addr va, const struct cap_site *site)

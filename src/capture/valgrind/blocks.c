@@ -63,7 +63,7 @@ static void fold_insns(struct cap_block *b, const struct cap_region *r)
 /* Conditional accesses count as they happen, not by region. */
 static void fold_site(struct cap_site *s)
 {
-    if (s->executed) {
+    if (s->conditional && s->executed) {
         struct cap_line *line = cap_line_of(s->s.ip);
         Bool load = s->kind == MMU_LOAD;
         line->loads += load ? s->executed : 0;

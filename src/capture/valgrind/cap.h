@@ -67,7 +67,10 @@ extern struct mmu_fast cap_fast;   /* the slots that instrumented code compares 
 
 struct cap_site {          /* one check in the instrumented code                                              */
     struct sim_site s;
-    ULong executed;        /* only counted for conditional accesses                                           */
+    union {
+        ULong executed;    /* conditional accesses only: the others are counted by region                     */
+        Addr fetched;      /* fetches only: the address                                                       */
+    };
     UShort size_bytes;
     UChar kind;            /* enum mmu_kind                                                                   */
     UChar conditional;
@@ -107,7 +110,7 @@ struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites)
 
 VG_REGPARM(2) void cap_load(Addr va, struct cap_site *site);
 VG_REGPARM(2) void cap_store(Addr va, struct cap_site *site);
-VG_REGPARM(2) void cap_fetch(Addr va, struct cap_site *site);
+VG_REGPARM(1) void cap_fetch(struct cap_site *site);
 VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site); /* the accesses that share a check, in order      */
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);
 /* The kernel reads or writes user memory for the running thread. */

@@ -39,7 +39,7 @@ static IRExpr *bin(IRSB *sb, IROp op, IRType type, IRExpr *a, IRExpr *b)
 
 static void emit_call(IRSB *sb, IRExpr *guard, IRExpr *va, struct cap_site *site)
 {
-    static void *const one[] = { [MMU_LOAD] = cap_load, [MMU_STORE] = cap_store, [MMU_FETCH] = cap_fetch };
+    static void *const one[] = { [MMU_LOAD] = cap_load, [MMU_STORE] = cap_store };
     void *fn = site->conditional ? (void *)cap_access_conditional : site->group > 1 ? (void *)cap_group : one[site->kind];
     IRDirty *d = unsafeIRDirty_0_N(2, "cap_access", VG_(fnptr_to_fnentry)(fn), mkIRExprVec_2(va, word((UWord)site)));
     if (guard)
@@ -71,15 +71,16 @@ static void emit_access(IRSB *sb, const struct planned *a, struct cap_site *site
     emit_call(sb, guard, a->va, site);
 }
 
-static void emit_fetch(IRSB *sb, Addr page, struct cap_site *site, Addr va)
+static void emit_fetch(IRSB *sb, Addr ip, Addr va, struct cap_site *site)
 {
-    IRExpr *guard = NULL;
+    IRDirty *d = unsafeIRDirty_0_N(1, "cap_fetch", VG_(fnptr_to_fnentry)(cap_fetch), mkIRExprVec_1(word((UWord)site)));
+    *site = (struct cap_site){ .s.ip = ip, .fetched = va, .size_bytes = 1, .kind = MMU_FETCH };
     if (cap.opt.filter) {
-        UWord at = (UWord)&cap_fast.slot[MMU_FETCH][(page >> PAGE_LG2) & cap.slot_mask[MMU_FETCH]];
+        UWord at = (UWord)&cap_fast.slot[MMU_FETCH][(va >> PAGE_LG2) & cap.slot_mask[MMU_FETCH]];
         IRExpr *slot = assign(sb, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, word(at)));
-        guard = bin(sb, Iop_CmpNE64, Ity_I1, slot, word(page));
+        d->guard = bin(sb, Iop_CmpNE64, Ity_I1, slot, word(page_of(va)));
     }
-    emit_call(sb, guard, word(va), site);
+    addStmtToIRSB(sb, IRStmt_Dirty(d));
 }
 
 static void emit_count(IRSB *sb, ULong *counter)
@@ -93,14 +94,10 @@ static void emit_count(IRSB *sb, ULong *counter)
 static struct cap_site *emit_fetches(IRSB *out, Addr ip, UInt len, Addr *page, struct cap_site *site)
 {
     Addr last = page_of(ip + (len ? len : 1) - 1);
-    if (!cap.opt.filter || page_of(ip) != *page) {
-        *site = (struct cap_site){ .s.ip = ip, .size_bytes = 1, .kind = MMU_FETCH };
-        emit_fetch(out, page_of(ip), site++, ip);
-    }
-    if (last != page_of(ip)) {
-        *site = (struct cap_site){ .s.ip = ip, .size_bytes = 1, .kind = MMU_FETCH };
-        emit_fetch(out, last, site++, last);
-    }
+    if (!cap.opt.filter || page_of(ip) != *page)
+        emit_fetch(out, ip, ip, site++);
+    if (last != page_of(ip))
+        emit_fetch(out, ip, last, site++);
     *page = last;
     return site;
 }
