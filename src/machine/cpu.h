@@ -19,6 +19,7 @@ struct quick {
     u8 *mru;
     const u64 *steer;                 /* as in assoc.h; NULL: no tree                                             */
     struct assoc *a;
+    struct pair *pair;                /* [sets], or NULL                                                         */
     u32 set_mask;
     u8 ways, kinds;
     bool fits;                        /* the array is of this kind at all                                         */

@@ -39,8 +39,9 @@ static bool possible(const struct mmu_config *cfg)
 
 static void start_registers(struct mmu *m, struct cpu *c)
 {
+    u64 nxe = part_has(&m->part, MMU_NX) ? X86_EFER_NXE : 0;
     c->reg = (struct registers){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP, .cr4 = X86_CR4_PAE,
-                                 .efer = X86_EFER_LME | X86_EFER_LMA | (part_has(&m->part, MMU_NX) ? X86_EFER_NXE : 0) };
+                                 .efer = X86_EFER_LME | X86_EFER_LMA | nxe };
     regs_changed(m, c);
 }
 

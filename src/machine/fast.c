@@ -2,10 +2,18 @@
  * fast.c - binding and dropping slots; the rules stand in fast.h. */
 #include "machine/fast.h"
 
+static void forget_pairs(struct cpu *c)
+{
+    for (u32 i = 0; i < c->tlbs; i++)
+        for (u32 set = 0; c->tlb[i].pair && set <= c->tlb[i].a.set_mask; set++)
+            pair_forget(&c->tlb[i], set);
+}
+
 void fast_clear(struct cpu *c)
 {
     if (!c->fast || !c->fast_used)
         return;
+    forget_pairs(c);
     for (u32 k = 0; k < 3; k++) {
         for (u32 i = 0; i < MMU_SLOTS; i++)
             c->fast->slot[k][i] = fast_empty(i);

@@ -10,7 +10,12 @@
  *   another way of the set becomes the last one touched   -> the slots of the entry that was  (fast_drop)
  *   the entry is removed, replaced or updated             -> its slots                        (fast_drop)
  *   a register is written, all or a PCID is forgotten     -> every slot                       (fast_clear)
- * Dropping a slot that could have stayed is always correct. */
+ * Dropping a slot that could have stayed is always correct.
+ *
+ * Runners-up (struct pair) are kept beside the slots: when another way becomes the most recently used one and lies in the
+ * other half of the tree, the one before becomes the runner-up and hands over its slots (pair_demote).  When the runner-up
+ * is touched again, touch.c exchanges the two.  Everything that drops all slots, and the removal of an entry, forgets
+ * runners-up. */
 #ifndef PAGEWALK_MACHINE_FAST_H
 #define PAGEWALK_MACHINE_FAST_H
 
@@ -25,6 +30,24 @@ static inline u64 fast_empty(u32 slot)
 
 void fast_clear(struct cpu *c);
 void fast_drop_large(struct cpu *c, u32 kinds, u64 tag);
+
+static inline void pair_forget(struct tlb *t, u32 set)
+{
+    if (t->pair)
+        t->pair[set].page[0] = t->pair[set].page[1] = PAIR_NONE;
+}
+
+/* Before `way` becomes the most recently used one of its set, and before the slots of the one that was are dropped. */
+static inline void pair_demote(struct cpu *c, struct pair *pair, const struct assoc *a, u32 kinds, u32 set, u32 way)
+{
+    u32 was = a->mru[set], first = kinds & 1 << MMU_FETCH ? MMU_FETCH : MMU_LOAD;
+    if (!((was ^ way) & a->ways >> 1))
+        return;
+    bool none = !c->fast || c->fast_large[first] | c->fast_large[MMU_STORE]; /* then a slot may be another array's */
+    pair[set].page[0] = none ? PAIR_NONE : c->fast->slot[first][set];
+    pair[set].page[1] = none || first == MMU_FETCH ? PAIR_NONE : c->fast->slot[MMU_STORE][set];
+    pair[set].way = (u8)was;
+}
 
 /* Drops the slots that an entry of a first-level array of these kinds may have given. */
 static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)

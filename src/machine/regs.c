@@ -9,7 +9,7 @@
 #include "machine/invalidate.h"
 #include "machine/phys.h"
 
-/* ---- what may be set: arch/x86_cr_bits.def ---------------------------------------------------------------------- */
+/* ---- what may be set: arch/x86_cr_bits.def --------------------------------------------------------------------- */
 
 enum which { CR0, CR4, EFER };
 
@@ -64,7 +64,7 @@ static bool commit(struct mmu *m, struct cpu *c, const struct registers *next, b
     return true;
 }
 
-/* ---- CR0 ---------------------------------------------------------------------------------------------------------- */
+/* ---- CR0 ------------------------------------------------------------------------------------------------------- */
 
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
@@ -98,7 +98,7 @@ static bool write_cr0(struct mmu *m, unsigned cpu, u64 v)
     return true;
 }
 
-/* ---- CR3 ---------------------------------------------------------------------------------------------------------- */
+/* ---- CR3 ------------------------------------------------------------------------------------------------------- */
 
 static bool write_cr3(struct mmu *m, unsigned cpu, u64 v)
 {
@@ -119,7 +119,7 @@ static bool write_cr3(struct mmu *m, unsigned cpu, u64 v)
     return true;
 }
 
-/* ---- CR4 ---------------------------------------------------------------------------------------------------------- */
+/* ---- CR4 ------------------------------------------------------------------------------------------------------- */
 
 static bool may_write_cr4(const struct mmu *m, const struct registers *r, u64 v)
 {
@@ -153,7 +153,7 @@ static bool write_cr4(struct mmu *m, unsigned cpu, u64 v)
     return true;
 }
 
-/* ---- EFER, keys ---------------------------------------------------------------------------------------------------- */
+/* ---- EFER, keys ------------------------------------------------------------------------------------------------ */
 
 /* LMA is not writable: what is written there is ignored.  NXE takes effect at once on walks and on checks of what is
  * cached; nothing is invalidated (SDM3 4.1.4, 4.10.4.1). */
@@ -195,7 +195,7 @@ static bool write_small(struct cpu *c, u8 *field, u64 v)
     return true;
 }
 
-/* ---- the public calls ------------------------------------------------------------------------------------------------ */
+/* ---- the public calls ------------------------------------------------------------------------------------------ */
 
 u64 mmu_get(const struct mmu *m, unsigned cpu, enum mmu_reg reg)
 {

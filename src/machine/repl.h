@@ -7,7 +7,7 @@
 
 #include "pagewalk/types.h"
 
-/* ---- LRU, at most 16 ways: way numbers as nibbles, the most recent one lowest --------------------------------- */
+/* ---- LRU, at most 16 ways: way numbers as nibbles, the most recent one lowest ---------------------------------- */
 
 #define LRU16_START 0xfedcba9876543210ull
 
@@ -25,8 +25,10 @@ static inline u32 lru16_victim(u64 order, u32 ways)
     return (u32)(order >> 4 * (ways - 1)) & 15;
 }
 
-/* ---- tree-PLRU: 2^lg2 ways, node n has children 2n and 2n+1, the root is 1 ------------------------------------- *
+/* ---- tree-PLRU: 2^lg2 ways, node n has children 2n and 2n+1, the root is 1 -------------------------------------- *
  * A node's bit points to the half where the victim is; a touch turns every node of its path away. */
+
+#define PLRU_ROOT 2u /* node 1 */
 
 static inline u64 plru_touch(u64 tree, u32 way, unsigned lg2)
 {
@@ -64,7 +66,7 @@ static inline u32 plru3x4_victim(u64 state)
     return group * 4 + plru_victim(state >> group * 4 & 15, 2);
 }
 
-/* ---- NRU: one bit a way, at most 64 ways -------------------------------------------------------------------------- *
+/* ---- NRU: one bit a way, at most 64 ways ------------------------------------------------------------------------ *
  * A touch sets the way's bit; when that makes all set, it alone stays.  Victim: the lowest way whose bit is clear
  * (with one way, that way). */
 
@@ -80,7 +82,7 @@ static inline u32 nru_victim(u64 used, u32 ways)
     return ways == 1 ? 0 : (u32)__builtin_ctzll(~used);
 }
 
-/* ---- random: splitmix64, one stream an array; drawn only when a full set needs a victim ---------------------------- */
+/* ---- random: splitmix64, one stream an array; drawn only when a full set needs a victim ------------------------ */
 
 static inline u32 random_victim(u64 *stream, u32 ways)
 {

@@ -103,10 +103,18 @@ static void build_quick(struct cpu *c, u32 kind)
     bool linear = p->unit == MMU_4K && !p->pick_mask && a->fold == 63 && a->set_mask && a->set_mask < MMU_SLOTS;
     c->slot_mask[kind] = linear ? a->set_mask : MMU_SLOTS - 1;
     *q = (struct quick){ .tag = a->tag, .data = a->data, .state = a->state, .mru = a->mru, .steer = a->steer, .a = a,
-                         .set_mask = a->set_mask, .ways = (u8)a->ways, .kinds = p->t->kinds };
+                         .pair = p->t->pair, .set_mask = a->set_mask, .ways = (u8)a->ways, .kinds = p->t->kinds };
     bool wide = a->ways != 4 && a->ways != 6 && a->ways != 8 && a->ways != 12;
     q->fits = linear && !wide && p->t->desc->sizes == 1 << MMU_4K &&
               (p->t->kinds == 1 << MMU_FETCH || !(p->t->kinds & 1 << MMU_FETCH));
+}
+
+/* Runners-up: narrow tree-PLRU arrays of small pages, for fetches or for all data accesses, with a slot a set. */
+static bool has_pairs(const struct mmu_tlb_desc *d)
+{
+    return d->level == 1 && d->repl == MMU_PLRU && d->hash == MMU_LINEAR && (d->ways == 4 || d->ways == 8) &&
+           d->sets > 1 && d->sets <= MMU_SLOTS && d->sizes == 1 << MMU_4K &&
+           (d->ports == MMU_PORT_I || d->ports == (MMU_PORT_LOAD | MMU_PORT_STORE));
 }
 
 void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile, u64 seed)
@@ -118,6 +126,9 @@ void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
         *t = (struct tlb){ .desc = d };
         assoc_create(&t->a, carver, d->ways, d->sets, (enum mmu_hash)d->hash, (enum mmu_repl)d->repl,
                      seed + (i + 1) * TLB_SEED_STEP);
+        t->pair = has_pairs(d) ? carve(carver, d->sets * sizeof *t->pair) : NULL;
+        for (u32 set = 0; t->pair && set < d->sets; set++)
+            pair_forget(t, set);
     }
     if (!carver->base)
         return;
@@ -132,7 +143,7 @@ void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
     }
 }
 
-/* ---- keeping ---------------------------------------------------------------------------------------------------- */
+/* ---- keeping --------------------------------------------------------------------------------------------------- */
 
 static void activate_level(struct level *l)
 {
@@ -186,6 +197,8 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
     u32 set = assoc_set(&t->a, number);
     int same = known ? assoc_find(&t->a, set, tag) : ASSOC_NONE;
     u32 way = same >= 0 ? (u32)same : assoc_place(&t->a, set);
+    if (t->pair)
+        pair_demote(c, t->pair, &t->a, t->kinds, set, way);
     if (t->kinds) /* slots stem from the way touched last alone, be it replaced or not */
         fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
     count_replaced(c, t, assoc_at(&t->a, set, way), tag, data);
@@ -193,12 +206,13 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
     return t;
 }
 
-/* ---- forgetting --------------------------------------------------------------------------------------------------- */
+/* ---- forgetting ------------------------------------------------------------------------------------------------ */
 
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way)
 {
     size_t at = assoc_at(&t->a, set, way);
     fast_drop(c, t->kinds, t->a.tag[at]);
+    pair_forget(t, set);
     count(c, t, t->a.tag[at], t->a.data[at], (u32)-1);
     assoc_remove(&t->a, set, way);
 }

@@ -17,8 +17,8 @@
  * Which array: of the arrays of one level that serve the port and have the unit, the one numbered
  * (unit number >> lg2(sets of the first)) mod (how many there are), in the profile's order.
  *
- * What must hold: level.active is right; live[unit] counts the valid entries of each unit, globals those with G, pieces those whose unit
- * is not their size; a global entry's tag has PCID 0 and TAG_GLOBAL. */
+ * What must hold: level.active is right; live[unit] counts the valid entries of each unit, globals those with G,
+ * pieces those whose unit is not their size; a global entry's tag has PCID 0 and TAG_GLOBAL. */
 #ifndef PAGEWALK_MACHINE_TLB_H
 #define PAGEWALK_MACHINE_TLB_H
 
@@ -46,8 +46,15 @@ static const u8 unit_lg2[UNITS] = { 12, 21, 30, 22 };
 #define DATA_SIZE_SHIFT 9
 #define DATA_PA 0x000ffffffffff000ull
 
+/* The runner-up of a set in a tree-PLRU array: the way touched last in the half of the tree where the most recently
+ * used way is not, and the pages that slots would hold for it (fast.h).  Touching it changes nothing but the root of
+ * the tree. */
+#define PAIR_NONE (~(u64)0)
+struct pair { u64 page[2]; u8 way; };   /* page: for loads or fetches, for stores; PAIR_NONE or an empty slot's value */
+
 struct tlb {
     struct assoc a;
+    struct pair *pair;               /* [sets]; NULL: this array has none                                         */
     u32 live[UNITS];
     u32 globals, pieces;
     u8 kinds;                        /* bit k: first level of enum mmu_kind k; 0 for second-level arrays          */

@@ -91,6 +91,29 @@ static OUT_OF_LINE bool touch_any(struct mmu *m, struct cpu *c, u64 va, enum mmu
     return true;
 }
 
+ALWAYS void exchange(u64 *a, u64 *b)
+{
+    u64 x = *a;
+    *a = *b;
+    *b = x;
+}
+
+/* The runner-up becomes the most recently used way and the other way round: two of three accesses that come here. */
+ALWAYS bool touch_pair(struct cpu *c, const struct quick *q, enum mmu_kind kind, u32 set, u64 va)
+{
+    struct pair *pair = q->pair ? &q->pair[set] : NULL;
+    if (!pair || pair->page[kind == MMU_STORE] != page_down(va) || RARE(c->fast_large[MMU_LOAD] | c->fast_large[MMU_STORE] | c->fast_large[MMU_FETCH]))
+        return false;
+    exchange(&c->fast->slot[kind == MMU_FETCH ? MMU_FETCH : MMU_LOAD][set], &pair->page[0]);
+    if (kind != MMU_FETCH)
+        exchange(&c->fast->slot[MMU_STORE][set], &pair->page[1]);
+    u8 way = pair->way;
+    pair->way = q->mru[set];
+    q->mru[set] = way;
+    q->state[set] ^= PLRU_ROOT;
+    return true;
+}
+
 ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
 {
     struct cpu *c = &m->cpu[cpu];
@@ -99,6 +122,10 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
         return touch_any(m, c, va, kind);
     u64 n = va >> PAGE_LG2;
     u32 set = (u32)n & q->set_mask, first = set * q->ways;
+    if (LIKELY(touch_pair(c, q, kind, set, va))) {
+        c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+        return true;
+    }
     u32 found = find_ways(q, q->tag + first, tag_make(n, MMU_4K, c->mode.pcid_tag));
     if (RARE(!found))
         return false;
@@ -108,6 +135,8 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
     allow &= data & DATA_D ? ~0u : ~(unsigned)ALLOW_STORE; /* a store to a clean page has to walk */
     if (RARE(!(allow >> kind & 1)))
         return false;
+    if (q->pair)
+        pair_demote(c, q->pair, q->a, q->kinds, set, way);
     touch_way(q, set, way);
     use_slots(c, q, kind, set, va, allow);
     c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;

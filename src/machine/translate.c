@@ -70,6 +70,8 @@ static OUT_OF_LINE enum mmu_status unsettled_hit(const struct access *a, u64 dat
 
 static OUT_OF_LINE void make_mru(struct cpu *c, struct tlb *t, u32 set, u32 way)
 {
+    if (t->pair)
+        pair_demote(c, t->pair, &t->a, t->kinds, set, way);
     fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
     assoc_touch(&t->a, set, way);
 }

@@ -20,7 +20,7 @@ static u32 pick(struct pair *p, u32 n)
     return (u32)((box_random(&p->seed) >> 32) * n >> 32);
 }
 
-/* ---- doing the same to both ---------------------------------------------------------------------------------------- */
+/* ---- doing the same to both ------------------------------------------------------------------------------------ */
 
 static void poke_both(struct pair *p, u64 va, unsigned level, u64 entry)
 {
@@ -51,18 +51,18 @@ static void random_entry(struct pair *p)
 {
     unsigned level;
     u64 va = random_page(p, &level), lg2 = 12 + 9 * level;
-    u64 flags = X86_PTE_P | (pick(p, 8) ? X86_PTE_RW : 0) | (pick(p, 8) ? X86_PTE_US : 0) | (pick(p, 3) ? X86_PTE_D : 0) |
-                (pick(p, 4) ? 0 : X86_PTE_G) | (pick(p, 6) ? 0 : X86_PTE_XD) | (u64)pick(p, 3) << X86_PKEY_SHIFT;
+    u64 flags = X86_PTE_P | (pick(p, 8) ? X86_PTE_RW : 0) | (pick(p, 8) ? X86_PTE_US : 0) |
+                (pick(p, 3) ? X86_PTE_D : 0) | (pick(p, 4) ? 0 : X86_PTE_G) | (pick(p, 6) ? 0 : X86_PTE_XD) | (u64)pick(p, 3) << X86_PKEY_SHIFT;
     u64 pa = (box_random(&p->seed) & 0x3fffffffffull) >> lg2 << lg2;
     poke_both(p, va, level, pick(p, 30) ? pa | flags | (level ? X86_PTE_PS : 0) : 0);
 }
 
-/* ---- one access, skipped where a slot allows ------------------------------------------------------------------------ */
+/* ---- one access, skipped where a slot allows ------------------------------------------------------------------- */
 
 static bool same_result(const struct mmu_result *a, const struct mmu_result *b)
 {
-    return a->va == b->va && a->pa == b->pa && a->error == b->error && a->cycles == b->cycles && a->status == b->status &&
-           a->by == b->by && a->page_lg2 == b->page_lg2 && a->reads == b->reads && a->psc_level == b->psc_level &&
+    return a->va == b->va && a->pa == b->pa && a->error == b->error && a->cycles == b->cycles &&
+           a->status == b->status && a->by == b->by && a->page_lg2 == b->page_lg2 && a->reads == b->reads && a->psc_level == b->psc_level &&
            a->kind == b->kind && a->wrote_ad == b->wrote_ad;
 }
 
@@ -99,7 +99,7 @@ static void access_both(struct pair *p)
     }
 }
 
-/* ---- registers and invalidations ------------------------------------------------------------------------------------- */
+/* ---- registers and invalidations ------------------------------------------------------------------------------- */
 
 static void register_write(struct pair *p)
 {
@@ -130,7 +130,7 @@ static void invalidation(struct pair *p)
     }
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------------------------- */
 
 static void add_view(void *ctx, const struct mmu_tlb_view *v)
 {
@@ -210,7 +210,8 @@ static void made_up_arrays(void **state)
     for (unsigned i = 0; i < 12; i++) {
         const u8 all = 1 << MMU_4K | 1 << MMU_2M | 1 << MMU_1G, ports = MMU_PORT_I | MMU_PORT_LOAD | MMU_PORT_STORE;
         const struct mmu_tlb_desc tlb[] = {
-            { "L1", 1, ports, i % 3 ? all : 1 << MMU_4K, (u8)(i & 1), shapes[i].repl, shapes[i].ways, shapes[i].sets, "" },
+            { "L1", 1, ports, i % 3 ? all : 1 << MMU_4K, (u8)(i & 1), shapes[i].repl, shapes[i].ways, shapes[i].sets,
+              "" },
             { "L2", 2, ports, i % 2 ? all : 1 << MMU_4K | 1 << MMU_2M, MMU_XOR, MMU_LRU, 4, 16, "" },
         };
         struct mmu_profile p = *mmu_profile_find(i & 1 ? "skylake" : "zen4");

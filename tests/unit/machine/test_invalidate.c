@@ -304,7 +304,7 @@ static void pieces_go_together(void **state)
     box_end(&b);
 }
 
-/* ---- observers ------------------------------------------------------------------------------------------------------ */
+/* ---- observers ------------------------------------------------------------------------------------------------- */
 
 struct seen { unsigned calls, translated; enum mmu_inv_scope scope; u64 pcid, va; bool with_global; };
 

@@ -73,7 +73,8 @@ static void accessed_on_faulting_walks(void **state)
             struct mmu_result r = box_do(&b, VA, MMU_STORE);
             assert_int_equal(r.status, MMU_FAULT_PF);
             assert_int_equal(r.wrote_ad, sets ? 3 - level : 0);
-            assert_int_equal(mmu_peek(b.m, BOX_ROOT + (VA >> 39 & 511) * 8) & X86_PTE_A, sets && level < 3 ? X86_PTE_A : 0);
+            u64 root_entry = mmu_peek(b.m, BOX_ROOT + (VA >> 39 & 511) * 8);
+            assert_int_equal(root_entry & X86_PTE_A, sets && level < 3 ? X86_PTE_A : 0);
             assert_int_equal(mmu_stats(b.m, 0)->ad_writes, r.wrote_ad);
             box_end(&b);
         }

@@ -38,7 +38,7 @@ static void rows_are_whole(void **state)
     assert_null(mmu_profile_at(1000));
 }
 
-/* ---- reach ----------------------------------------------------------------------------------------------------------- */
+/* ---- reach ----------------------------------------------------------------------------------------------------- */
 
 /* Pages in a row that the arrays of a level hold: two arrays get every other run of pages, so the smaller decides. */
 static u32 held(const struct mmu_profile *p, unsigned level, unsigned port, enum mmu_size size)
@@ -117,7 +117,7 @@ static void ports_are_apart(void **state)
     box_end(&b);
 }
 
-/* ---- counters and cycles ------------------------------------------------------------------------------------------------ */
+/* ---- counters and cycles --------------------------------------------------------------------------------------- */
 
 static u64 sum(const u64 *v)
 {
@@ -189,7 +189,8 @@ static void near_lines(void **state)
     struct near_lines n = { line, 0 };
     const struct mmu_timing t = { .read_near_cycles = 1, .read_far_cycles = 2 };
     static const struct { u64 line, cycles; } read[] = {
-        { 1, 2 }, { 2, 2 }, { 1, 1 }, { 3, 2 }, { 4, 2 }, { 2, 1 }, { 5, 2 }, { 1, 2 }, { 2, 1 }, { 4, 1 }, { 5, 1 }, { 3, 2 },
+        { 1, 2 }, { 2, 2 }, { 1, 1 }, { 3, 2 }, { 4, 2 }, { 2, 1 },
+        { 5, 2 }, { 1, 2 }, { 2, 1 }, { 4, 1 }, { 5, 1 }, { 3, 2 },
     };
     for (unsigned i = 0; i < sizeof read / sizeof *read; i++)
         assert_int_equal(timing_read(&n, &t, read[i].line << 6 | (i & 63)), read[i].cycles);

@@ -22,7 +22,8 @@ static void play(struct box *b, const struct step *s, size_t n)
             assert_int_equal(mmu_get(b->m, 0, (enum mmu_reg)r), before[r]);
     }
 }
-#define PLAY(b, ...) play(b, (const struct step[]){ __VA_ARGS__ }, sizeof((const struct step[]){ __VA_ARGS__ }) / sizeof(struct step))
+#define STEPS(...) (const struct step[]){ __VA_ARGS__ }
+#define PLAY(b, ...) play(b, STEPS(__VA_ARGS__), sizeof(STEPS(__VA_ARGS__)) / sizeof(struct step))
 
 static void at_creation(void **state)
 {
@@ -83,7 +84,8 @@ static void cr4(void **state)
          { MMU_CR4, X86_CR4_PAE | 1ull << 32, false }, { MMU_CR3, 0x1008, true },
          { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, false }, /* CR3[11:0] is not 0 */
          { MMU_CR3, 0x1000, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, true },
-         { MMU_CR0, X86_CR0_PE | X86_CR0_PG, true }, { MMU_CR0, LONG_CR0, true }, { MMU_CR3, 0x1123, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_PKE, true },
+         { MMU_CR0, X86_CR0_PE | X86_CR0_PG, true }, { MMU_CR0, LONG_CR0, true },
+         { MMU_CR3, 0x1123, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_PKE, true },
          { MMU_CR4, X86_CR4_PAE, true });
     box_la57(&b);
     PLAY(&b, { MMU_CR4, X86_CR4_PAE, false });

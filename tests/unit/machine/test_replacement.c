@@ -10,8 +10,15 @@
 #define BASE 0x400000000000ull
 #define MAX_WAYS 16
 
-/* One array under test.  level 2: behind a first level of one entry, so that every access to another page reaches it. */
-struct rig { struct mmu_profile profile; struct mmu_tlb_desc tlb[4]; unsigned level, ways, sets; bool xor; struct box box; };
+/* One array under test.  Level 2: behind a first level of one entry, so that every access to another page reaches
+ * it. */
+struct rig {
+    struct mmu_profile profile;
+    struct mmu_tlb_desc tlb[2];
+    unsigned level, ways, sets;
+    bool xor;
+    struct box box;
+};
 
 static void rig_begin(struct rig *r, const struct mmu_tlb_desc *under_test)
 {
@@ -95,7 +102,7 @@ static const struct mmu_tlb_desc *row(const char *profile, const char *name)
     return NULL;
 }
 
-/* ---- as measured ------------------------------------------------------------------------------------------------------ */
+/* ---- as measured ----------------------------------------------------------------------------------------------- */
 
 static const u8 plru4[] = { 0, 1, 2, 3, 1, 0, 3, 2, 2, 1, 0, 3, 3, 0, 1, 2 };
 static const u8 plru8[] = {
@@ -130,7 +137,7 @@ static void haswell(void **state)
     expect_vectors(row("haswell", "STLB"), 100, plru8);
 }
 
-/* ---- by definition ------------------------------------------------------------------------------------------------------ */
+/* ---- by definition --------------------------------------------------------------------------------------------- */
 
 /* LRU: a touch moves to the front, the others keep their order. */
 static void lru(void **state)
@@ -290,8 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(skylake_second_level), cmocka_unit_test(skylake_first_level), cmocka_unit_test(haswell),
-        cmocka_unit_test(lru), cmocka_unit_test(wide_lru), cmocka_unit_test(nru), cmocka_unit_test(groups_follow_upwards),
-        cmocka_unit_test(random_replacement),
+        cmocka_unit_test(lru), cmocka_unit_test(wide_lru), cmocka_unit_test(nru),
+        cmocka_unit_test(groups_follow_upwards), cmocka_unit_test(random_replacement),
         cmocka_unit_test(empty_ways_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,8 +43,8 @@ static int expected(const struct context *c, const struct page *p)
     }
     if (ok && key_ok)
         return -1;
-    return 1 | (c->kind == MMU_STORE ? 2 : 0) | (user ? 4 : 0) | (c->kind == MMU_FETCH && (c->nxe || c->smep) ? 16 : 0) |
-           (key_ok ? 0 : 32);
+    bool fetch_told = c->kind == MMU_FETCH && (c->nxe || c->smep);
+    return 1 | (c->kind == MMU_STORE ? 2 : 0) | (user ? 4 : 0) | (fetch_told ? 16 : 0) | (key_ok ? 0 : 32);
 }
 
 static void set_registers(struct box *b, const struct context *c)
@@ -76,7 +76,8 @@ static void check(struct box *b, const struct context *c, const struct page *p, 
     mmu_translate(b->m, 0, va, c->kind, c->implicit ? MMU_IMPLICIT : 0, &r);
     int want = expected(c, p), got = r.status == MMU_OK ? -1 : (int)r.error;
     if (want != got)
-        print_error("kind %d cpl3 %d implicit %d ac %d wp %d smep %d smap %d nxe %d pke %d pks %d ad %d wd %d, page rw %d us %d xd %d\n",
+        print_error("kind %d cpl3 %d implicit %d ac %d wp %d smep %d smap %d nxe %d pke %d pks %d ad %d wd %d, "
+                    "page rw %d us %d xd %d\n",
                     c->kind, c->cpl3, c->implicit, c->ac, c->wp, c->smep, c->smap, c->nxe, c->pke, c->pks, c->ad, c->wd,
                     p->rw, p->us, p->xd);
     assert_int_equal(got, want);

@@ -6,7 +6,7 @@
 #define VA 0x2a8040201000ull
 #define FAR 0x2aaaa5555000ull /* physical: no bit like the virtual ones                                           */
 
-/* ---- sizes -------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ----------------------------------------------------------------------------------------------------- */
 
 static void check_sizes(struct box *b)
 {
@@ -41,7 +41,7 @@ static void sizes_in_four_and_five_levels(void **state)
     box_end(&b);
 }
 
-/* ---- where a walk ends: rules 25, 40-42, 64, 77 ------------------------------------------------------------------- */
+/* ---- where a walk ends: rules 25, 40-42, 64, 77 ---------------------------------------------------------------- */
 
 static u32 described(enum mmu_kind kind, bool user)
 {
@@ -87,7 +87,7 @@ static void not_present_below_a_supervisor_table_reports_p0(void **state)
     box_end(&b);
 }
 
-/* ---- reserved bits, one at a time: rules 26-32, 67 ------------------------------------------------------------------ */
+/* ---- reserved bits, one at a time: rules 26-32, 67 ------------------------------------------------------------- */
 
 struct shape { unsigned maxphyaddr; bool nxe, gigabyte, amd; };
 
@@ -167,7 +167,7 @@ static void every_reserved_bit(void **state)
     }
 }
 
-/* ---- accessed and dirty: rules 75, 76, 79, 80, 83, 84 ---------------------------------------------------------------- */
+/* ---- accessed and dirty: rules 75, 76, 79, 80, 83, 84 ---------------------------------------------------------- */
 
 static void accessed_and_dirty(void **state)
 {
@@ -216,7 +216,7 @@ static void a_refused_access_writes_nothing(void **state)
     box_end(&b);
 }
 
-/* ---- canonical, crossing, outside RAM: rules 15, 16, 23 --------------------------------------------------------------- */
+/* ---- canonical, crossing, outside RAM: rules 15, 16, 23 -------------------------------------------------------- */
 
 static void canonical_bounds(void **state)
 {
