@@ -147,6 +147,10 @@ void truncate_inode(struct inode *i, u64 size)
     if (i->cached_pages > from)
         i->cached_pages = from;
     if (shrinks) {
+        bool oom = false;
+        struct frame *tail = size & PAGE_MASK_LOW ? cache_get(i, from - 1, &oom) : NULL;
+        if (tail)                         /* the rest of its last page is zeroed */
+            tail->flags |= FRAME_DIRTY;
         if (cut.first < from)             /* a large folio is split: its pages leave every address space */
             unmap_file_range(i, cut.first, from, ZAP_CACHE_ONLY);
         unmap_file_range(i, from, ~(u64)0, 0);

@@ -44,7 +44,7 @@ static bool copy_entries(struct vma *child, struct vma *parent)
 {
     for (u64 va = parent->start, next; va < parent->end; va = next) {
         struct span s = pgtable_span(parent->mm, va, parent->end);
-        u64 *to = NULL;
+        u64 *to;
         next = s.end;
         if (s.pmd && pmd_huge(*s.pmd)) {
             if (!huge_fork(child->mm, parent->mm, s.pmd, va))
@@ -53,14 +53,12 @@ static bool copy_entries(struct vma *child, struct vma *parent)
         }
         if (!s.pte)
             continue;
-        for (u64 *e = s.pte, *begin = e, at = va; at < next; at += PAGE_BYTES, e++) {
-            if (!*e)
-                continue;
-            if (!to)
-                to = pgtable_make(child->mm, va, 0);
-            if (!to || !copy_entry(child, parent, e, to + (e - begin), at))
+        to = pgtable_make(child->mm, va, 0);
+        if (!to)
+            return false;
+        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++, to++)
+            if (*e && !copy_entry(child, parent, e, to, va))
                 return false;
-        }
     }
     return true;
 }

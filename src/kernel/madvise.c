@@ -70,6 +70,11 @@ static void free_entry(struct gather *g, u64 *e, u64 va, bool cold_only)
 
     if (!f || (cold_only && f->mapped != 1))
         return;
+    if (!cold_only && (f->flags & FRAME_DIRTY)) {
+        if (f->mapped != 1)
+            return;
+        f->flags &= (u8)~FRAME_DIRTY;
+    }
     if (*e & clear) {
         pte_store(k, e, *e & ~clear);
         gather_pte(g, va);

@@ -78,7 +78,7 @@ enum frame_kind {
 };
 enum frame_flag {
     FRAME_EXCLUSIVE = 1,   /* anonymous: belongs to one process (PageAnonExclusive)                            */
-    FRAME_DIRTY = 2,       /* page cache: differs from the disk                                                */
+    FRAME_DIRTY = 2,       /* the page itself is known dirty, whatever the entries say                        */
     FRAME_READAHEAD = 4,   /* page cache: touching it starts the next readahead                                */
     FRAME_LAZYFREE = 8,    /* anonymous: MADV_FREE has taken effect (not swap-backed)                           */
     FRAME_HUGE = 16,       /* part of a 2 MiB folio; the head is the aligned frame                              */

@@ -90,6 +90,7 @@ struct frame *cache_add(struct inode *i, u64 index)
         return NULL;
     }
     f = frame_at(i->k, pfn);
+    f->flags = kind == FRAME_SHMEM && index < i->cached_pages ? FRAME_DIRTY : 0; /* written before it was mapped */
     f->inode = i->handle;
     f->index = (u32)index;
     i->pages++;

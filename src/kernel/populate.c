@@ -5,16 +5,20 @@
  * read faults.  VM_LOCKONFAULT mappings are skipped. */
 #include "calls.h"
 
-/* Is the page there, and writable if that is needed? */
+/* Is the page there, and writable if that is needed?  Taking a clean page for writing makes it dirty, not its entry. */
 static bool already(const struct mm *mm, u64 va, bool write)
 {
     const u64 *e = pgtable_find(mm, va, 1);
+    bool there;
 
     if (e && pmd_table(*e))
         e = pgtable_find(mm, va, 0);
     else if (e && !pmd_huge(*e))
         return false;
-    return e && pte_present(*e) && (!write || (*e & X86_PTE_RW));
+    there = e && pte_present(*e) && (!write || (*e & X86_PTE_RW));
+    if (there && write && !(*e & (X86_PTE_D | PTE_SPECIAL)))
+        frame_at(mm->k, pte_pfn(*e))->flags |= FRAME_DIRTY;
+    return there;
 }
 
 /* Fault in [start, end) of one mapping; 0, -EFAULT (SIGBUS, guard region) or -ENOMEM. */

@@ -133,7 +133,7 @@ u64 mm_pagemap(const struct proc *p, u64 addr)
     if (!pte_present(*e))
         return PM_SWAP | (p->k->q.guard_files ? PM_GUARD : 0);
     if (*e & PTE_SPECIAL)
-        return PM_PRESENT;
+        return PM_PRESENT | (huge ? PM_FILE : 0); /* the huge zero page is a page that is not anonymous */
     f = frame_at(p->k, pte_pfn(*e)) + (huge ? addr >> PAGE_LG2 & (PTRS_PER_TABLE - 1) : 0);
     return PM_PRESENT | (f->mapped == 1 ? PM_EXCLUSIVE : 0) | (f->kind != FRAME_ANON ? PM_FILE : 0);
 }
