@@ -48,9 +48,10 @@ static long collapse(struct vma *v, u64 va)
 long huge_collapse(struct vma *v, u64 start, u64 end)
 {
     u64 a = (start + PMD_BYTES - 1) & ~(PMD_BYTES - 1), b = end & ~(PMD_BYTES - 1);
+    u64 first = (v->start + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
     long r = 0;
 
-    if (!vma_is_anon(v) || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || a > b)
+    if (first + PMD_BYTES > v->end || !vma_is_anon(v) || !v->anon_vma || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || a > b)
         return -MM_EINVAL;
     lru_drain(v->mm->k);
     for (u64 va = a; va < b; va += PMD_BYTES) {

@@ -86,6 +86,19 @@ static bool map_pages(struct fault *f, u64 first, u64 end)
     return hit;
 }
 
+/* The first page of [n, end) that is in memory; `end` if none is. */
+static u64 first_cached(struct inode *i, u64 n, u64 end)
+{
+    bool oom = false;
+
+    for (; n < end; n++) {
+        const struct frame *page = cache_get(i, n, &oom);
+        if (page && !(page->flags & FRAME_READAHEAD))
+            break;
+    }
+    return n;
+}
+
 /* The window: fault_around_bytes, aligned by address, its start raised to the mapping's, cut at the mapping's end and
  * the page table's.  From 6.18 a large folio in it that fits is mapped whole, beyond the window too. */
 static bool fault_around(struct fault *f)
@@ -110,6 +123,14 @@ static bool fault_around(struct fault *f)
     if (end > last)
         end = last;
     EXPLAIN(k, "fault-around: window %x-%x", from, to);
+    n = first_cached(i, n, end);
+    if (n >= end)
+        return false;
+    if (k->q.tail_needs_table && !vma_is_shmem(v) && folio_extent(i, n).end >= last &&
+        !pgtable_find(f->mm, f->addr, 0))
+        return false;
+    if (!pgtable_make(f->mm, f->addr, 0))
+        return false;                     /* no memory: the fault goes on alone and says so */
     while (n < end) {
         struct extent x = folio_extent(i, n);
         u64 a = n, b = x.end < end ? x.end : end;
@@ -194,12 +215,8 @@ static enum fault_result read_fault(struct fault *f)
     enum fault_result r;
 
     f->out->kind = vma_is_shmem(f->vma) ? MM_FAULT_SHMEM : MM_FAULT_FILE_READ;
-    if (f->mm->k->cfg.fault_around_bytes > PAGE_BYTES) {
-        if (!pgtable_make(f->mm, f->addr, 0))
-            return FAULT_OOM;
-        if (fault_around(f))
-            return FAULT_DONE;
-    }
+    if (f->mm->k->cfg.fault_around_bytes > PAGE_BYTES && fault_around(f))
+        return FAULT_DONE;
     r = get_page(f, &page);
     return r == FAULT_DONE ? finish(f, page, false) : r;
 }

@@ -17,10 +17,12 @@ static const struct quirks versions[] = {
       .merge_unfaulted = true, .mremap_checks_first = true },
     { .version = 618, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
       .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true },
+      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true,
+      .tail_needs_table = true },
     { .version = 619, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
       .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true, .guard_flag = true,
+      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true,
+      .tail_needs_table = true, .guard_flag = true,
       .exact_rss = true },
 };
 

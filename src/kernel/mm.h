@@ -204,6 +204,8 @@ struct quirks {
     bool merge_unfaulted;     /* 6.16: a faulted range merges with an unfaulted neighbour                      */
     bool mremap_checks_first; /* 6.17: source checked before the target is unmapped; several vmas move at once */
     bool whole_folios;        /* 6.18: faults map whole large folios                                           */
+    bool tail_needs_table;    /* 6.18: fault-around gives up when its first folio ends the file and there is no
+                                 page table yet (tmpfs excepted)                                               */
     bool stack_nohuge;        /* 6.7: MAP_STACK sets VM_NOHUGEPAGE                                             */
     bool thp_align;           /* 6.7: anonymous maps of 2 MiB multiples are aligned                            */
     bool uncharge_unfaulted;  /* 6.7: mprotect to read-only uncharges untouched anonymous memory               */
