@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * collapse.c - MADV_COLLAPSE: 4 KiB pages of anonymous memory copied together into a 2 MiB page.  Called by madvise.
  * Works whatever the huge-page policy says, with any page of the 2 MiB present; not with none, and not over a guard
- * marker.  File mappings are refused. */
+ * marker.  Not modelled: collapsing shared memory and files, which is refused. */
 #include "calls.h"
 
 /* Present pages of one page table; -1: something that cannot be collapsed. */
@@ -51,7 +51,11 @@ long huge_collapse(struct vma *v, u64 start, u64 end)
     u64 first = (v->start + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
     long r = 0;
 
-    if (first + PMD_BYTES > v->end || !vma_is_anon(v) || !v->anon_vma || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || a > b)
+    if (first + PMD_BYTES > v->end || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || a > b)
+        return -MM_EINVAL;
+    if (!vma_is_anon(v))
+        return vma_is_shmem(v) && a == b ? 0 : -MM_EINVAL;
+    if (!v->anon_vma)
         return -MM_EINVAL;
     lru_drain(v->mm->k);
     for (u64 va = a; va < b; va += PMD_BYTES) {
