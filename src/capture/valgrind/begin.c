@@ -7,7 +7,6 @@
 #include "cap.h"
 
 extern Addr VG_(brk_base);              /* core: where the data segment begins */
-extern void VG_(set_SP)(ThreadId tid, Addr sp);
 
 #define INITIAL_STACK_EXTRA_BYTES 0x20000ul  /* setup_arg_pages() maps 128 KiB below what it filled */
 
@@ -32,26 +31,23 @@ static Bool strip_preload(HChar *var)
     return False;
 }
 
-/* Take variables that only the launch needed out of the program's environment.  The words below (argc, argv, and the
- * variables before) move up; an odd number of holes leaves one word, because the stack pointer is 16-byte aligned. */
-static Addr clean_environment(Addr sp)
+/* Take variables that only the launch needed out of the program's environment: what stands above them (the rest of the
+ * environment, the auxiliary vector up to its null entry) moves down. */
+static void clean_environment(Addr sp)
 {
-    UWord *base = (UWord *)sp, argc = base[0], *env = base + 1 + argc + 1;
-    UWord *holes[8];
-    UInt n = 0;
-    for (UWord *e = env; *e; e++) {
+    UWord *env = (UWord *)sp + 1 + *(UWord *)sp + 1, *end = env;
+    while (*end)
+        end++;
+    for (end++; end[0]; end += 2)
+        ;
+    end += 2;
+    for (UWord *e = env; *e;) {
         HChar *s = (HChar *)*e;
-        Bool ours = strip_preload(s) || begins(s, "VALGRIND_LIB=") || begins(s, "VALGRIND_LAUNCHER=");
-        if (ours && n < 8)
-            holes[n++] = e;
+        if (strip_preload(s) || begins(s, "VALGRIND_LIB=") || begins(s, "VALGRIND_LAUNCHER="))
+            VG_(memmove)(e, e + 1, (UWord)((HChar *)end-- - (HChar *)(e + 1)));
+        else
+            e++;
     }
-    if (n & 1)
-        n--;
-    for (UInt i = 0; i < n; i++) {
-        UWord *low = base + i;
-        VG_(memmove)(low + 1, low, (UWord)((HChar *)holes[i] - (HChar *)low));
-    }
-    return sp + n * sizeof(UWord);
 }
 
 /* ---- mappings ------------------------------------------------------------------------------------------------ */
@@ -165,8 +161,8 @@ static void exec_faults(Addr sp)
 
 void cap_begin(ThreadId tid)
 {
-    Addr sp = clean_environment(VG_(get_SP)(tid));
-    VG_(set_SP)(tid, sp);
+    Addr sp = VG_(get_SP)(tid);
+    clean_environment(sp);
     map_program(sp);
     proc_run_on(cap.kernel, 0, cap.proc);
     mmu_bind_fast(cap.mmu, 0, &cap_fast);
