@@ -83,6 +83,9 @@ void gather_put(struct gather *g, struct frame *f);
 void gather_step(struct gather *g);
 void gather_flush(struct gather *g);
 
+/* move_entries.c */
+u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len);
+
 /* zap.c */
 enum { ZAP_MARKERS = 1, ZAP_RECLAIM = 2, ZAP_CACHE_ONLY = 4 }; /* guard markers go too; free empty tables; keep copies */
 void rss_add(struct mm *mm, const struct frame *f, int pages);

@@ -143,7 +143,7 @@ void fault_tell(struct kernel *k, u64 addr, const struct mm_trap_result *o)
         k->on_fault(k->on_fault_ctx, k->actor, addr, o);
 }
 
-/* ---- the trap ------------------------------------------------------------------------------------------------------ */
+/* ---- the trap -------------------------------------------------------------------------------------------------- */
 
 static void raise(struct kernel *k, struct mm_trap_result *o, u8 signo, u8 code, u64 addr)
 {

@@ -120,7 +120,7 @@ struct mm_file *shmem_file_new(struct kernel *k, u64 bytes, bool charge)
     return f;
 }
 
-/* ---- truncation ----------------------------------------------------------------------------------------------------- */
+/* ---- truncation ------------------------------------------------------------------------------------------------ */
 
 /* Pages [from, to) of the file leave every address space: private copies too (truncation), or only pages of the
  * cache (hole punch). */

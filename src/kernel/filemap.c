@@ -11,7 +11,7 @@ bool vma_wants_writenotify(const struct vma *v) { return v->file && v->file->ino
 
 static u64 index_of(const struct vma *v, u64 va) { return v->pgoff + ((va - v->start) >> PAGE_LG2); }
 
-/* ---- entries ------------------------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------------------------- */
 
 /* Map one page of the cache at va; false: no memory, nothing has changed. */
 static bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bool write)
@@ -29,7 +29,7 @@ static bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bo
     return true;
 }
 
-/* ---- folios: how far one page-cache object reaches ----------------------------------------------------------------- */
+/* ---- folios: how far one page-cache object reaches ------------------------------------------------------------- */
 
 /* The folio that holds `index`: naturally aligned, smaller towards the end of the file. */
 struct extent folio_extent(const struct inode *i, u64 index)
@@ -56,7 +56,7 @@ static bool folio_fits(const struct fault *f, struct extent x)
     return va / PMD_BYTES == (va + ((x.end - x.first) << PAGE_LG2) - 1) / PMD_BYTES;
 }
 
-/* ---- fault-around ------------------------------------------------------------------------------------------------- */
+/* ---- fault-around ---------------------------------------------------------------------------------------------- */
 
 /* Map the pages of [first, end) that are in memory and not mapped; true: the faulting page is among them. */
 static bool map_pages(struct fault *f, u64 first, u64 end)
@@ -144,7 +144,7 @@ static bool fault_around(struct fault *f)
     return hit;
 }
 
-/* ---- the page itself ----------------------------------------------------------------------------------------------- */
+/* ---- the page itself ------------------------------------------------------------------------------------------- */
 
 /* The page of the cache for the fault, read or allocated if need be. */
 static enum fault_result get_page(struct fault *f, struct frame **page)
@@ -207,7 +207,7 @@ static enum fault_result finish(struct fault *f, struct frame *page, bool write)
     return FAULT_DONE;
 }
 
-/* ---- the three kinds ------------------------------------------------------------------------------------------------ */
+/* ---- the three kinds ------------------------------------------------------------------------------------------- */
 
 static enum fault_result read_fault(struct fault *f)
 {
@@ -268,7 +268,7 @@ enum fault_result file_fault(struct fault *f)
     return f->vma->flags & VM_SHARED ? shared_write(f) : copy_fault(f, get_page);
 }
 
-/* ---- [vdso] and [vvar] --------------------------------------------------------------------------------------------- */
+/* ---- [vdso] and [vvar] ----------------------------------------------------------------------------------------- */
 
 static enum fault_result kernel_page(struct fault *f, struct frame **page)
 {

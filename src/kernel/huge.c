@@ -8,7 +8,7 @@
 
 static u64 base_of(u64 va) { return va & ~(PMD_BYTES - 1); }
 
-/* ---- deposited tables --------------------------------------------------------------------------------------------- */
+/* ---- deposited tables ------------------------------------------------------------------------------------------ */
 
 static struct frame *pmd_table_frame(const struct mm *mm, const u64 *pmd)
 {
@@ -46,7 +46,7 @@ static void free_deposit(struct mm *mm, const u64 *pmd)
     mm->tables--;
 }
 
-/* ---- all frames of a folio ----------------------------------------------------------------------------------------- */
+/* ---- all frames of a folio ------------------------------------------------------------------------------------- */
 
 static void set_exclusive(struct frame *head, bool yes)
 {
@@ -76,7 +76,7 @@ static u64 fresh_leaf(const struct vma *v, pfn_t pfn)
     return leaf(v, pfn) | X86_PTE_D | (v->flags & VM_WRITE ? X86_PTE_RW : 0);
 }
 
-/* ---- faults -------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------------------------- */
 
 /* May the aligned 2 MiB around va be one page? */
 static bool eligible(const struct vma *v, u64 va)
@@ -195,7 +195,7 @@ bool huge_may_reuse(struct mm *mm, struct frame *page)
     return ours == head->refs;
 }
 
-/* ---- splitting, clearing, moving, copying one entry ---------------------------------------------------------------- */
+/* ---- splitting, clearing, moving, copying one entry ------------------------------------------------------------ */
 
 /* The 2 MiB entry becomes a table of 512 entries with the same rights. */
 void huge_split(struct mm *mm, u64 *pmd, u64 va)

@@ -4,7 +4,7 @@
  * end, an error of one mapping stops there.  Advice that only changes flags splits and merges like mprotect. */
 #include "calls.h"
 
-/* ---- advice that is a flag ---------------------------------------------------------------------------------------- */
+/* ---- advice that is a flag ------------------------------------------------------------------------------------- */
 
 static const struct flag_advice {
     u8 advice;
@@ -51,7 +51,7 @@ static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_a
     return r == -MM_ENOMEM ? -MM_EAGAIN : r;
 }
 
-/* ---- advice that acts --------------------------------------------------------------------------------------------- */
+/* ---- advice that acts ------------------------------------------------------------------------------------------ */
 
 static long dontneed(struct vma *v, u64 start, u64 end, bool locked_too)
 {
@@ -154,7 +154,7 @@ static long remove_pages(struct vma *v, u64 start, u64 end)
     return 0;
 }
 
-/* ---- guard regions ------------------------------------------------------------------------------------------------ */
+/* ---- guard regions --------------------------------------------------------------------------------------------- */
 
 static long guard_install(struct vma *v, u64 start, u64 end)
 {
@@ -192,7 +192,7 @@ static long guard_remove(struct vma *v, u64 start, u64 end)
     return 0;
 }
 
-/* ---- the call ----------------------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------------------------- */
 
 static bool known(const struct kernel *k, int advice)
 {

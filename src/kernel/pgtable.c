@@ -76,7 +76,7 @@ struct span pgtable_span(const struct mm *mm, u64 va, u64 end)
     return s;
 }
 
-/* ---- freeing tables ------------------------------------------------------------------------------------------------ */
+/* ---- freeing tables -------------------------------------------------------------------------------------------- */
 
 /* Free the tables below the entry at `e` (of `level`) whose whole reach lies in [floor, ceiling), as far as
  * [start, end) needs; true: the table that e points to is now free. */

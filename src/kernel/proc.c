@@ -4,7 +4,7 @@
  * counters pay. */
 #include "calls.h"
 
-/* ---- address spaces ----------------------------------------------------------------------------------------------- */
+/* ---- address spaces -------------------------------------------------------------------------------------------- */
 
 struct mm *mm_new(struct kernel *k)
 {
@@ -65,7 +65,7 @@ void mm_put(struct mm *mm)
     heap_free(k, mm, sizeof *mm);
 }
 
-/* ---- processes ------------------------------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------------------------- */
 
 /* The CPU on which a call for p runs: where p is current, else where its address space is, else CPU 0. */
 void kernel_enter(struct proc *p)
@@ -151,7 +151,7 @@ long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned fla
     return 0;
 }
 
-/* ---- CPUs ---------------------------------------------------------------------------------------------------------- */
+/* ---- CPUs ------------------------------------------------------------------------------------------------------ */
 
 struct proc *proc_current(const struct kernel *k, unsigned cpu) { return k->cpu[cpu].proc; }
 
@@ -176,7 +176,7 @@ void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p)
     load_mm(k, cpu, old ? old->mm : NULL, p ? p->mm : NULL);
 }
 
-/* ---- exec and exit --------------------------------------------------------------------------------------------------- */
+/* ---- exec and exit --------------------------------------------------------------------------------------------- */
 
 long proc_exec_begin(struct proc *p, const char *name)
 {

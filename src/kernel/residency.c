@@ -2,7 +2,7 @@
  * residency.c - mincore, msync and mseal.  Called by the embedder. */
 #include "calls.h"
 
-/* ---- mincore ------------------------------------------------------------------------------------------------------ */
+/* ---- mincore --------------------------------------------------------------------------------------------------- */
 
 /* A mapped page is in memory; an unmapped one of a file is if the page cache has it. */
 static u8 in_core(const struct vma *v, u64 va)
@@ -36,7 +36,7 @@ long mm_mincore(struct proc *p, u64 addr, u64 len, u8 *vec)
     return 0;
 }
 
-/* ---- msync -------------------------------------------------------------------------------------------------------- */
+/* ---- msync ----------------------------------------------------------------------------------------------------- */
 
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 
@@ -105,7 +105,7 @@ long mm_msync(struct proc *p, u64 addr, u64 len, int flags)
     return unmapped;
 }
 
-/* ---- mseal -------------------------------------------------------------------------------------------------------- */
+/* ---- mseal ----------------------------------------------------------------------------------------------------- */
 
 static bool has_hole(struct mm *mm, u64 start, u64 end)
 {

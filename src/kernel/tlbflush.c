@@ -56,7 +56,7 @@ void flush_range(struct mm *mm, u64 start, u64 end, unsigned stride_lg2)
 void flush_page(struct mm *mm, u64 va) { flush_range(mm, va, va + PAGE_BYTES, PAGE_LG2); }
 void flush_mm(struct mm *mm) { flush_range(mm, 0, ~(u64)0, PAGE_LG2); }
 
-/* ---- gather --------------------------------------------------------------------------------------------------------- */
+/* ---- gather ---------------------------------------------------------------------------------------------------- */
 
 struct gather gather_begin(struct mm *mm)
 {

@@ -185,7 +185,7 @@ void vma_remove(struct vma *v)
     mm->map_count--;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------------------ */
+/* ---- finding --------------------------------------------------------------------------------------------------- */
 
 /* The vma that contains addr, or the first above it (find_vma). */
 struct vma *vma_find(struct mm *mm, u64 addr)
@@ -239,7 +239,7 @@ struct vma *vma_below(struct mm *mm, u64 addr)
     return best;
 }
 
-/* ---- gaps: [low, high) clips the free stretches -------------------------------------------------------------------- */
+/* ---- gaps: [low, high) clips the free stretches ---------------------------------------------------------------- */
 
 static bool fits(u64 from, u64 to, struct gap_query *q)
 {

@@ -46,7 +46,7 @@ static bool joins_right(const struct merge *g, bool left)
     return !left || g->prev->anon_vma == n->anon_vma || !g->prev->anon_vma || !n->anon_vma;
 }
 
-/* ---- joining ------------------------------------------------------------------------------------------------------ */
+/* ---- joining --------------------------------------------------------------------------------------------------- */
 
 static void set_range(struct vma *v, u64 start, u64 end, u64 pgoff)
 {
@@ -144,7 +144,7 @@ static struct vma *merge_existing(struct merge *g)
     return target;
 }
 
-/* ---- splitting ----------------------------------------------------------------------------------------------------- */
+/* ---- splitting ------------------------------------------------------------------------------------------------- */
 
 /* Cut v at addr; v keeps the upper part if `keep_upper`.  Ignores max_map_count.  0, -ENOMEM, or -EINVAL for a special
  * mapping, which is one piece. */
