@@ -293,16 +293,16 @@ static void way_brk(void)
     store(p, N);
 }
 
-__attribute__((noinline)) static void deep(unsigned pages)
+/* Whole pages well below what has been used, so that the count does not depend on where in its page the stack begins. */
+__attribute__((noinline)) static void deep(int pages, int above)
 {
-    volatile char frame[PAGE];
-    frame[0] = (char)pages;
-    if (pages)
-        deep(pages - 1);
-    frame[1] = frame[0];
+    char *area = __builtin_alloca((unsigned long)(pages + above) * PAGE);
+    char *p = area + (-(unsigned long)area & (PAGE - 1));
+    for (int i = pages - 1; i >= 0; i--)
+        store(p + i * PAGE, 1);
 }
 
-static void way_stack(void) { deep(DEEP_PAGES); }
+static void way_stack(void) { deep(DEEP_PAGES, 2 * STACK_PAGES_READY); }
 
 /* ---- files -------------------------------------------------------------------------------------------------- */
 
@@ -688,7 +688,7 @@ int main(int argc, char **argv)
         return 2;
     }
     self_path = argv[0];
-    deep(STACK_PAGES_READY);
+    deep(STACK_PAGES_READY, 1);
     load(argv[0], 1); /* brings in what load() writes */
     long own = minor_faults(RUSAGE_SELF);
     w->run();

@@ -7,6 +7,9 @@
 # table and "N passed, N failed".
 . "$(dirname "$0")/lib.sh"
 shift
+case $(uname -r) in 6.18.*) ;; *)
+    echo "skip: the model is of Linux 6.18, and this kernel, $(uname -r), may count differently" && exit 77 ;;
+esac
 THIRTY=$WORK/thirty
 copy "$DIFF/thirty" "$THIRTY"
 chmod +x "$THIRTY"
