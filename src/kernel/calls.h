@@ -16,7 +16,7 @@ void explain_line(struct kernel *k, const char *format, const u64 *args);
     } while (0)
 
 /* kver.c */
-const struct quirks *kver_find(u32 version);
+bool kver_load(struct quirks *q, u32 version);
 
 /* heap.c: memory comes zeroed; a size is what it was allocated with */
 void heap_init(struct heap *h, void *base, u64 bytes);
@@ -87,7 +87,8 @@ void gather_flush(struct gather *g);
 u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len);
 
 /* zap.c */
-enum { ZAP_MARKERS = 1, ZAP_RECLAIM = 2, ZAP_CACHE_ONLY = 4 }; /* guard markers go too; free empty tables; keep copies */
+/* Guard markers go too; tables that became empty are freed; private copies of file pages stay. */
+enum { ZAP_MARKERS = 1, ZAP_RECLAIM = 2, ZAP_CACHE_ONLY = 4 };
 void rss_add(struct mm *mm, const struct frame *f, int pages);
 void note_peak_rss(struct mm *mm);
 void zap_range(struct gather *g, struct vma *v, u64 start, u64 end, unsigned how);

@@ -203,7 +203,8 @@ static void page_fault(struct kernel *k, struct proc *p, const struct hw_trap *t
         raise(k, o, MM_SIGSEGV, MM_SEGV_MAPERR, t->cr2);
         return;
     }
-    EXPLAIN(k, "mapping %x-%x, rights %d (1 read, 2 write, 4 exec)", f.vma->start, f.vma->end, f.vma->flags & VM_ACCESS);
+    EXPLAIN(k, "mapping %x-%x, rights %d (1 read, 2 write, 4 exec)", f.vma->start, f.vma->end,
+            f.vma->flags & VM_ACCESS);
     if (forbidden(f.vma, t->error)) {
         raise(k, o, MM_SIGSEGV, MM_SEGV_ACCERR, t->cr2);
         return;

@@ -28,13 +28,16 @@ size_t kernel_bytes(const struct hw *hw, const struct kernel_config *cfg)
     return ALIGN + align_up(sizeof(struct kernel)) + frames_bytes(hw) + (heap < HEAP_MAX ? heap : HEAP_MAX);
 }
 
+static u32 version_of(const struct kernel_config *cfg) { return cfg->version ? cfg->version : 618; }
+
 static bool acceptable(const struct hw *hw, const struct kernel_config *cfg)
 {
     u32 around = cfg->fault_around_bytes;
+    struct quirks q;
 
     return hw->cpus >= 1 && hw->cpus <= MAX_CPUS && !(hw->ram_bytes & PAGE_MASK_LOW) &&
            hw->ram_bytes >> PAGE_LG2 >= 64 && hw->ram_bytes >> PAGE_LG2 < NO_FRAME && around >= PAGE_BYTES &&
-           around <= PMD_BYTES && !(around & (around - 1)) && kver_find(cfg->version ? cfg->version : 618);
+           around <= PMD_BYTES && !(around & (around - 1)) && kver_load(&q, version_of(cfg));
 }
 
 static void start_cpus(struct kernel *k)
@@ -62,7 +65,7 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     memset(k, 0, sizeof *k);
     k->hw = *hw;
     k->cfg = *cfg;
-    k->q = *kver_find(cfg->version ? cfg->version : 618);
+    kver_load(&k->q, version_of(cfg));
     k->totalram = cfg->totalram_bytes ? cfg->totalram_bytes : hw->ram_bytes;
     k->actor = &k->nobody;
     heap_init(&k->heap, (u8 *)block + heap_at_bytes, heap < HEAP_MAX ? heap : HEAP_MAX);

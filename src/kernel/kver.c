@@ -1,38 +1,34 @@
 /* SPDX-License-Identifier: MIT
- * kver.c - what differs between kernel versions, as one table: a rule's column is true from the version that brought
- * it.  Called by kernel_create().  6.18 is the reference. */
+ * kver.c - what differs between kernel versions, as one table: each row is a rule, with the versions that have it.
+ * Called by kernel_create().  6.18 is the reference; a version that is not named behaves like those around it. */
 #include "calls.h"
 
-static const struct quirks versions[] = {
-    /* a version not in the table behaves like the newest one before it */
-    { .version = 601, .batch_pages = 15, .unmap_drains = true },
-    { .version = 607, .batch_pages = 15, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true },
-    { .version = 612, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
-      .mseal = true, .exact_rss = true },
-    { .version = 616, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
-      .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true },
-    { .version = 617, .batch_pages = 31, .unmap_drains = true, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
-      .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true, .mremap_checks_first = true },
-    { .version = 618, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
-      .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true,
-      .tail_needs_table = true },
-    { .version = 619, .batch_pages = 31, .stack_nohuge = true, .thp_align = true, .uncharge_unfaulted = true,
-      .mseal = true, .guard_regions = true, .guard_files = true, .huge_zero_cow_huge = true, .pt_reclaim = true,
-      .merge_unfaulted = true, .mremap_checks_first = true, .whole_folios = true,
-      .tail_needs_table = true, .guard_flag = true,
-      .exact_rss = true },
+#define OLDEST 601
+#define EVER 0xffff
+#define RULE(field, from, to) { offsetof(struct quirks, field), from, to }
+
+static const struct { u16 offset, since, last; } rules[] = {
+    RULE(unmap_drains, OLDEST, 617),
+    RULE(stack_nohuge, 607, EVER),
+    RULE(thp_align, 607, EVER),
+    RULE(uncharge_unfaulted, 607, EVER),
+    RULE(mseal, 610, EVER),
+    RULE(guard_regions, 613, EVER),
+    RULE(huge_zero_cow_huge, 613, EVER),
+    RULE(pt_reclaim, 614, EVER),
+    RULE(guard_files, 615, EVER),
+    RULE(merge_unfaulted, 616, EVER),
+    RULE(mremap_checks_first, 617, EVER),
+    RULE(whole_folios, 618, EVER),
+    RULE(tail_needs_table, 618, EVER),
+    RULE(guard_flag, 619, EVER),
 };
 
-/* NULL: older than anything known. */
-const struct quirks *kver_find(u32 version)
+/* false: older than anything known. */
+bool kver_load(struct quirks *q, u32 version)
 {
-    const struct quirks *best = NULL;
-
-    for (size_t i = 0; i < COUNT_OF(versions); i++)
-        if (versions[i].version <= version)
-            best = &versions[i];
-    return best;
+    *q = (struct quirks){ .version = version, .batch_pages = version < 609 ? 15 : 31 };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        *(bool *)((u8 *)q + rules[i].offset) = version >= rules[i].since && version <= rules[i].last;
+    return version >= OLDEST;
 }

@@ -198,7 +198,7 @@ struct cpu {
     struct { u32 n, frame[BATCH_PAGES]; } batch[LRU_BATCHES];
 };
 
-/* Differences between kernel versions; one row per version in kver.c. */
+/* Differences between kernel versions; kver.c has a row for each. */
 struct quirks {
     u32 version;
     bool merge_unfaulted;     /* 6.16: a faulted range merges with an unfaulted neighbour                      */
@@ -214,8 +214,8 @@ struct quirks {
     bool huge_zero_cow_huge;  /* 6.13: write to the huge zero page allocates a huge page                       */
     bool pt_reclaim;          /* 6.14: MADV_DONTNEED frees page tables that became empty                       */
     bool unmap_drains;        /* up to 6.17: unmapping drains the LRU batches first                            */
-    u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                   */
-    bool mseal, exact_rss;
+    u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                  */
+    bool mseal;               /* 6.10                                                                          */
 };
 
 /* One TLB flush on its way to other CPUs. */

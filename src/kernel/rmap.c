@@ -109,7 +109,8 @@ bool rmap_has(const struct mm *mm, const struct frame *f, u64 va)
 }
 
 /* Calls fn() for every mapping; fn() may remove the mapping that it was called for. */
-void rmap_each(struct kernel *k, struct frame *f, void (*fn)(struct mm *mm, struct frame *f, u64 va, void *arg), void *arg)
+void rmap_each(struct kernel *k, struct frame *f, void (*fn)(struct mm *mm, struct frame *f, u64 va, void *arg),
+               void *arg)
 {
     /* Removal moves the list's head into the first place, so the list is walked before the first one. */
     for (u32 h = f->more; h; ) {

@@ -19,7 +19,10 @@ static void add_page(struct sums *s, const struct frame *f, u64 e)
     s->rss += PAGE_BYTES;
     s->pss += part;
     s->pss_dirty += dirty ? part : 0;
-    *(shared ? dirty ? &s->shared_dirty : &s->shared_clean : dirty ? &s->private_dirty : &s->private_clean) += PAGE_BYTES;
+    if (shared)
+        *(dirty ? &s->shared_dirty : &s->shared_clean) += PAGE_BYTES;
+    else
+        *(dirty ? &s->private_dirty : &s->private_clean) += PAGE_BYTES;
     s->referenced += e & X86_PTE_A ? PAGE_BYTES : 0;
     if (f->kind == FRAME_ANON) {
         s->anonymous += PAGE_BYTES;

@@ -48,7 +48,15 @@ static void bench_send_ipi(void *c, unsigned cpu, unsigned target)
     kernel_ipi(b->k, target);
 }
 
-static bool bench_touch(void *c, unsigned cpu, u64 va, enum hw_touch k) { (void)c; (void)cpu; (void)va; (void)k; return true; }
+static bool bench_touch(void *c, unsigned cpu, u64 va, enum hw_touch k)
+{
+    (void)c;
+    (void)cpu;
+    (void)va;
+    (void)k;
+    return true;
+}
+
 static u64 bench_now(void *c) { (void)c; return 0; }
 
 /* Walk for a user access; 0 and no fault, or the #PF error code.  SDM3 4.5 and 4.6.1, straight down. */
@@ -113,7 +121,8 @@ static void *bench_sparse(size_t bytes)
 }
 
 /* heap_bytes 0: what kernel_bytes() asks for. */
-static void bench_start(struct bench *b, unsigned cpus, u64 ram_bytes, const struct kernel_config *cfg, size_t heap_bytes)
+static void bench_start(struct bench *b, unsigned cpus, u64 ram_bytes, const struct kernel_config *cfg,
+                        size_t heap_bytes)
 {
     memset(b, 0, sizeof *b);
     b->hw = (struct hw){ .ctx = b, .cpus = cpus, .ram = bench_sparse(ram_bytes), .ram_bytes = ram_bytes,
