@@ -3,7 +3,7 @@
  *
  * Valgrind has loaded the program itself.  Here its mappings are given to the model, and the page faults are taken that
  * execve takes on the program's behalf, in the kernel's order: the argument pages, the tails of .bss that are cleared,
- * the tables on the stack (docs/linux-facts.md).  Valgrind's own traces are taken out of the environment first. */
+ * the tables on the stack (docs/linux-facts.md). */
 #include "cap.h"
 
 extern Addr VG_(brk_base);              /* core: where the data segment begins */
@@ -13,42 +13,6 @@ extern Addr VG_(brk_base);              /* core: where the data segment begins *
 enum { AT_PHDR = 3, AT_PHNUM = 5, AT_BASE = 7, PT_LOAD = 1 };
 struct elf_header { UChar ident[16]; UShort type, machine; UInt version; ULong entry, phoff, shoff; UInt flags; UShort ehsize, phentsize, phnum; };
 struct elf_segment { UInt type, flags; ULong offset, vaddr, paddr, filesz, memsz, align; };
-
-/* ---- the environment ----------------------------------------------------------------------------------------- */
-
-static Bool begins(const HChar *s, const HChar *with) { return VG_(strncmp)(s, with, VG_(strlen)(with)) == 0; }
-
-/* "LD_PRELOAD=<ours>:rest" becomes "LD_PRELOAD=rest".  True: nothing is left of it. */
-static Bool strip_preload(HChar *var)
-{
-    HChar *value = var + VG_(strlen)("LD_PRELOAD="), *rest;
-    if (!begins(var, "LD_PRELOAD=") || !VG_(strstr)(value, "vgpreload_core"))
-        return False;
-    rest = VG_(strchr)(value, ':');
-    if (!rest)
-        return True;
-    VG_(memmove)(value, rest + 1, VG_(strlen)(rest + 1) + 1);
-    return False;
-}
-
-/* Take variables that only the launch needed out of the program's environment: what stands above them (the rest of the
- * environment, the auxiliary vector up to its null entry) moves down. */
-static void clean_environment(Addr sp)
-{
-    UWord *env = (UWord *)sp + 1 + *(UWord *)sp + 1, *end = env;
-    while (*end)
-        end++;
-    for (end++; end[0]; end += 2)
-        ;
-    end += 2;
-    for (UWord *e = env; *e;) {
-        HChar *s = (HChar *)*e;
-        if (strip_preload(s) || begins(s, "VALGRIND_LIB=") || begins(s, "VALGRIND_LAUNCHER="))
-            VG_(memmove)(e, e + 1, (UWord)((HChar *)end-- - (HChar *)(e + 1)));
-        else
-            e++;
-    }
-}
 
 /* ---- mappings ------------------------------------------------------------------------------------------------ */
 
@@ -161,8 +125,7 @@ static void exec_faults(Addr sp)
 
 void cap_begin(ThreadId tid)
 {
-    Addr sp = VG_(get_SP)(tid);
-    clean_environment(sp);
+    Addr sp = cap_lay_out_stack(tid, VG_(get_SP)(tid));
     map_program(sp);
     proc_run_on(cap.kernel, 0, cap.proc);
     mmu_bind_fast(cap.mmu, 0, &cap_fast);

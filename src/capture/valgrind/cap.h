@@ -119,6 +119,8 @@ void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);
 /* ---- the rest ------------------------------------------------------------------------------------------------ */
 
 void cap_begin(ThreadId tid);
+/* initial_stack.c: as Linux would have laid it out; returns the stack pointer. */
+Addr cap_lay_out_stack(ThreadId tid, Addr sp);
 /* A system call that natively would have been answered by the vDSO. */
 void cap_clock_read(void);
 void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs);
