@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 valgrind=$(command -v valgrind.bin || command -v valgrind) || { echo "skip: no valgrind command"; exit 77; }
 preloaded=$($valgrind -q --tool=none env | sed -n 's/^LD_PRELOAD=\([^:]*\).*/\1/p')
-seq 1 3000 | awk '{ print ($1 * 7919) % 3001, "line", $1 }' > text
+seq 1 20000 | awk '{ print ($1 * 7919) % 20011, "line", $1 }' > text
 
 for prog in "gzip -c text" "sort text" "grep -c 1.*7 text"; do
     LD_PRELOAD=$preloaded $PW run -q -o r -- $prog > /dev/null
