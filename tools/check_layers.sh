@@ -31,7 +31,7 @@ BEGIN {
     below["kernel"] = "types|hw|linux_mm"
     below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/kernel|src/sim)$"
-    compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin)[.]h$"
+    compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin|emmintrin)[.]h$"
 }
 function room_of(path, r, best) {
     best = ""

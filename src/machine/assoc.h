@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "machine/carve.h"
 #include "machine/repl.h"
+#include "machine/ways.h"
 #include "pagewalk/mmu.h"
 
 #define ASSOC_MAX_WAYS 255u
@@ -84,10 +85,7 @@ static inline int assoc_find(const struct assoc *a, u32 set, u64 tag)
         return a->mru[set];
     if (a->hashed)
         return assoc_find_hashed(a, tag);
-    for (u32 w = 0; w < a->ways; w++)
-        if (t[w] == tag)
-            return (int)w;
-    return ASSOC_NONE;
+    return ways_find(t, a->ways, tag);
 }
 
 static inline void assoc_list_touch(struct assoc *a, u32 set, u32 way)

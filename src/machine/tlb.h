@@ -115,18 +115,17 @@ static inline u64 found_data(const struct found *f)
     return f->p->data[(size_t)f->set * f->p->ways + f->way];
 }
 
+static inline int probe_find_hashed(const struct probe *p, u64 tag)
+{
+    u32 mru = p->mru[0];
+    return LIKELY(p->tag[mru] == tag) ? (int)mru : assoc_find_hashed(&p->t->a, tag);
+}
+
 static inline int probe_find(const struct probe *p, u32 set, u64 tag)
 {
-    const u64 *t = p->tag + (size_t)set * p->ways;
-    u32 mru = p->mru[set];
-    if (LIKELY(t[mru] == tag))
-        return (int)mru;
     if (p->hashed)
-        return assoc_find_hashed(&p->t->a, tag);
-    for (u32 w = 0; w < p->ways; w++)
-        if (t[w] == tag)
-            return (int)w;
-    return ASSOC_NONE;
+        return probe_find_hashed(p, tag);
+    return ways_find(p->tag + (size_t)set * p->ways, p->ways, tag);
 }
 
 /* Looks for va in the arrays of one level; space is the current PCID's (pcid_tag).  An entry of the PCID is

@@ -12,27 +12,17 @@
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-/* Which ways hold the tag, as a mask.  No early exit: where a page stands cannot be predicted. */
-ALWAYS u32 four_ways(const u64 *tag, u64 want)
-{
-    return (u32)(tag[0] == want) | (u32)(tag[1] == want) << 1 | (u32)(tag[2] == want) << 2 | (u32)(tag[3] == want) << 3;
-}
-
-ALWAYS u32 two_ways(const u64 *tag, u64 want)
-{
-    return (u32)(tag[0] == want) | (u32)(tag[1] == want) << 1;
-}
-
+/* Which ways hold the tag, as a mask. */
 ALWAYS u32 find_ways(const struct quick *q, const u64 *tag, u64 want)
 {
-    u32 found = four_ways(tag, want);
+    u32 found = ways_four(tag, want);
     if (LIKELY(q->ways == 4))
         return found;
-    found |= two_ways(tag + 4, want) << 4;
+    found |= ways_two(tag + 4, want) << 4;
     if (q->ways == 6)
         return found;
-    found |= two_ways(tag + 6, want) << 6;
-    return q->ways == 8 ? found : found | four_ways(tag + 8, want) << 8;
+    found |= ways_two(tag + 6, want) << 6;
+    return q->ways == 8 ? found : found | ways_four(tag + 8, want) << 8;
 }
 
 ALWAYS void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
