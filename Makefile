@@ -35,7 +35,10 @@ bench: all
 accuracy: all
 	@sh tests/differential/accuracy.sh $(B)
 
+# The prefix is compiled in (where the command finds its capture tool), so a new one means a new configuration.
 install: all
+	meson configure $(B) --prefix $(PREFIX)
+	@$(NINJA)
 	meson install -C $(B) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
