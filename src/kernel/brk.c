@@ -11,6 +11,7 @@ long mm_set_brk_start(struct proc *p, u64 start_brk)
     if (start_brk > TASK_SIZE)
         return -MM_EINVAL;
     p->mm->start_brk = p->mm->brk = start_brk;
+    p->k->generation++;
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "calls.h"
 
 #define ALIGN 64ull
-#define HEAP_MIN (64ull << 10)
+#define HEAP_MIN (4ull << 10)
 #define HEAP_MAX (2ull << 30)            /* a handle times 16 must fit the reverse map's 27 bits of handle        */
 
 void kernel_config_init(struct kernel_config *cfg)
@@ -36,7 +36,7 @@ static bool acceptable(const struct hw *hw, const struct kernel_config *cfg)
     struct quirks q;
 
     return hw->cpus >= 1 && hw->cpus <= MAX_CPUS && !(hw->ram_bytes & PAGE_MASK_LOW) &&
-           hw->ram_bytes >> PAGE_LG2 >= 64 && hw->ram_bytes >> PAGE_LG2 < NO_FRAME && around >= PAGE_BYTES &&
+           hw->ram_bytes >> PAGE_LG2 >= 16 && hw->ram_bytes >> PAGE_LG2 < NO_FRAME && around >= PAGE_BYTES &&
            around <= PMD_BYTES && !(around & (around - 1)) && kver_load(&q, version_of(cfg));
 }
 

@@ -242,6 +242,7 @@ struct kernel {
     struct cpu cpu[MAX_CPUS];
     unsigned this_cpu;                    /* on which the current call runs                                    */
     struct proc *actor;                   /* whose counters pay                                                */
+    u64 generation;                       /* of all mappings: mm_generation()                                  */
     struct proc nobody;                   /* pays for what no process asked for (truncation by the embedder)   */
     struct flush flush;
     struct pw_out explain;

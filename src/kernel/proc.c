@@ -74,6 +74,7 @@ void kernel_enter(struct proc *p)
 
     CHECK(p->mm);
     k->actor = p;
+    k->generation++; /* what this call does to flags, names and the break */
     if (k->cpu[k->this_cpu].proc == p)
         return;
     for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {

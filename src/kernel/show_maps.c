@@ -76,6 +76,8 @@ void mm_show_maps(const struct proc *p, const struct pw_out *out)
         out->put(out->ctx, vsyscall, sizeof vsyscall - 1);
 }
 
+u64 mm_generation(const struct proc *p) { return p->k->generation; }
+
 bool mm_find_vma(const struct proc *p, u64 addr, struct mm_vma_view *out)
 {
     const struct vma *v = p->mm ? vma_find(p->mm, addr) : NULL;

@@ -127,6 +127,7 @@ static void set_gap(struct vma *v)
 /* start or end of v changed (its place in the order did not). */
 void vma_moved(struct vma *v)
 {
+    v->mm->k->generation++;
     set_gap(v);
     if (v->next)
         set_gap(v->next);
@@ -183,6 +184,7 @@ void vma_remove(struct vma *v)
             mm->found[i] = NULL;
     v->up = v->prev = v->next = NULL;
     mm->map_count--;
+    mm->k->generation++;
 }
 
 /* ---- finding --------------------------------------------------------------------------------------------------- */

@@ -201,5 +201,6 @@ long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
         r = vma_split(v, end, false);
     if (!r)
         v->flags = flags | (v->flags & vma_sticky_flags(v->mm->k));
+    v->mm->k->generation++;
     return r;
 }
