@@ -226,6 +226,15 @@ static void mremap_resizes_and_moves(void **state)
     assert_int_equal(bench_read(&b, A + 8 * PG), 1);
 }
 
+static void mremap_of_untouched_memory_merges(void **state)
+{
+    (void)state;
+    map(A, 1, RW, FIX);
+    map(A + 8 * PG, 1, RW, FIX);
+    assert_int_equal(mm_mremap(b.p, A + 8 * PG, PG, PG, 3, A + PG), A + PG);
+    assert_string_equal(shape(), "0-2:3");                                 /* its pgoff followed      */
+}
+
 static void mremap_moves_many(void **state)
 {
     (void)state;
@@ -286,7 +295,8 @@ static void limits_refuse(void **state)
     bench_start(&b, 1, 64ull << 20, &c, 0);
     assert_int_equal(map(A, 17, MM_PROT_READ, FIX), -MM_ENOMEM);
     assert_int_equal(map(A, 5, RW, FIX), -MM_ENOMEM);
-    assert_int_equal(map(A, 8, MM_PROT_READ, FIX), A);
+    assert_int_equal(map(A, 16, MM_PROT_READ, FIX), A);
+    assert_int_equal(mm_munmap(b.p, A + 8 * PG, 8 * PG), 0);
     assert_int_equal(mm_mprotect(b.p, A, 5 * PG, RW), -MM_ENOMEM);
     assert_int_equal(mm_mlock2(b.p, A, 3 * PG, 0), -MM_ENOMEM);
     assert_int_equal(mm_mlock2(b.p, A, 2 * PG, 0), 0);
@@ -307,7 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(errors_come_in_order), T(addresses_top_down), T(guard_gap_lowers_the_whole_search), T(adopted_addresses),
         T(neighbours_merge), T(families_decide_merges), T(first_write_shares_the_neighbours_family), T(munmap_cuts),
-        T(mprotect_walks_mappings), T(mremap_resizes_and_moves), T(mremap_moves_many), T(brk_answers_the_break),
+        T(mprotect_walks_mappings), T(mremap_resizes_and_moves), T(mremap_of_untouched_memory_merges),
+        T(mremap_moves_many), T(brk_answers_the_break),
         T(stacks_grow), T(limits_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
