@@ -56,6 +56,9 @@ static inline void answer(struct mmu_result *r, u64 va, enum mmu_kind kind, u64 
     };
 }
 
+/* touch.c.  Steps 2 and 3 for the common miss: small pages alone in a first level as touch.c likes it, and an entry of
+ * the second that lets an explicit access through.  False: nothing has changed. */
+bool refill(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind, struct mmu_result *r);
 /* miss.c.  Steps 5 to 8 of translate.c.  stale: the entry whose D=0 sent a store here; NULL after a miss. */
 enum mmu_status walk_access(const struct access *a, const u64 *stale);
 /* Step 4: a translation found by `by` refuses the access. */

@@ -184,6 +184,12 @@ static inline void count_replaced(struct cpu *c, struct tlb *t, size_t at, u64 t
         count(c, t, old, t->a.data[at], (u32)-1);
 }
 
+void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data)
+{
+    count_replaced(c, t, assoc_at(&t->a, set, way), tag, data);
+    assoc_put(&t->a, set, way, tag, data);
+}
+
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known)
 {
     unit = l->unit_for[unit];
@@ -201,8 +207,7 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
         pair_demote(c, t->pair, &t->a, t->kinds, set, way);
     if (t->kinds) /* slots stem from the way touched last alone, be it replaced or not */
         fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, t->a.mru[set])]);
-    count_replaced(c, t, assoc_at(&t->a, set, way), tag, data);
-    assoc_put(&t->a, set, way, tag, data);
+    tlb_put(c, t, set, way, tag, data);
     return t;
 }
 

@@ -8,6 +8,7 @@
  *           (struct quick): the slot of the page is the slot of its set, so writing it drops the slot of the page
  *           that was the most recently used;
  *   any     small pages in any first-level array, such as the wide ones of AMD. */
+#include "machine/access.h"
 #include "machine/fast.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -130,6 +131,54 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
     touch_way(q, set, way);
     use_slots(c, q, kind, set, va, allow);
     c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    return true;
+}
+
+/* ---- the common miss ------------------------------------------------------------------------------------------- */
+
+static bool may_refill(const struct mmu *m, const struct cpu *c, u64 va, enum mmu_kind kind)
+{
+    const struct level *l1 = &c->port[kind].l1, *l2 = &c->port[kind].l2;
+    const struct probe *p = &l2->probe[0];
+    return c->quick[kind].usable && !m->observer.translated && !(va >> 47) && l1->active == 1 && l2->active & 1 &&
+           p->unit == MMU_4K && !p->pick_mask && !p->hashed && !(l1->probe[0].t->globals | p->t->globals);
+}
+
+/* All slots of the set's pages are one, so that filling it drops those of the entry that was the most recently used. */
+ALWAYS void fill_first(struct cpu *c, const struct quick *q, enum mmu_kind kind, u64 va, u64 tag, u64 data)
+{
+    u32 set = (u32)(va >> PAGE_LG2) & q->set_mask, way = assoc_place(q->a, set);
+    if (q->pair)
+        pair_demote(c, q->pair, q->a, q->kinds, set, way);
+    tlb_put(c, c->port[kind].l1.probe[0].t, set, way, tag, data);
+}
+
+bool refill(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind, struct mmu_result *r)
+{
+    const struct quick *q = &c->quick[kind];
+    const struct probe *p = &c->port[kind].l2.probe[0];
+    if (RARE(!may_refill(m, c, va, kind)))
+        return false;
+    u64 n = va >> PAGE_LG2, tag = tag_make(n, MMU_4K, c->mode.pcid_tag);
+    u32 first = (u32)n & q->set_mask, set = (u32)(n ^ n >> p->fold) & p->set_mask;
+    int way = ways_find(p->tag + (size_t)set * p->ways, p->ways, tag);
+    if (way < 0 || find_ways(q, q->tag + (size_t)first * q->ways, tag))
+        return false;
+    u64 data = p->data[(size_t)set * p->ways + (u32)way];
+    unsigned allow = rights_allow(c->now, false, data & DATA_RIGHTS, data_key(data));
+    allow &= data & DATA_D ? ~0u : ~(unsigned)ALLOW_STORE;
+    if (RARE(!(allow >> kind & 1)))
+        return false;
+    enum mmu_side side = side_of(kind);
+    c->stats.lookups[side]++;
+    c->stats.l1_miss[side][stat_size(data)]++;
+    c->stats.stlb_hit[side][stat_size(data)]++;
+    c->stats.cycles_stlb += m->timing.stlb_hit_cycles;
+    if (p->mru[set] != way)
+        assoc_touch(&p->t->a, set, (u32)way);
+    fill_first(c, q, kind, va, tag, data);
+    use_slots(c, q, kind, first, va, allow);
+    answer(r, va, kind, data, PAGE_LG2, MMU_BY_STLB, m->timing.stlb_hit_cycles);
     return true;
 }
 

@@ -97,6 +97,8 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
         if (c->mode.paging == PAGING_OFF)
             return without_paging(r, va, kind);
     }
+    if (LIKELY(!flags && refill(m, c, va, kind, r)))
+        return MMU_OK;
     c->stats.lookups[side_of(kind)]++;
     if (RARE(!canonical(&c->mode, va)))
         return not_canonical(ACCESS, flags);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_fast.c - the contract of struct mmu_fast as a property: two equal machines get the same random accesses, page
- * table changes, invalidations and register writes; one front end skips whatever a slot allows, the other nothing.
+ * table changes, invalidations and register writes; one front end skips whatever a slot allows, the other nothing, and
+ * is observed, so that each of its accesses goes the long way.
  * Every result, every counter (skipped accesses added), the contents of the TLBs and of memory must stay equal.
  * Every profile, and arrays made up for the policies that no profile has.  Would catch a slot that outlives the
  * reason for it: another page touched last in its set, a register, an invalidation, a clean page, a large page. */
@@ -13,7 +14,7 @@
 #define BASE_1G 0x420000000000ull
 #define KERNEL 0xffff900000000000ull
 
-struct pair { struct box fast, slow; struct mmu_fast slots; u64 seed, skipped[2], lookups, touched; bool pcide; };
+struct pair { struct box fast, slow; struct mmu_fast slots; u64 seed, skipped[2], lookups, touched; bool pcide, small; };
 
 static u32 pick(struct pair *p, u32 n)
 {
@@ -37,14 +38,14 @@ static void set_both(struct pair *p, enum mmu_reg reg, u64 v)
 
 static u64 random_page(struct pair *p, unsigned *level)
 {
-    u32 i = pick(p, 100);
+    u32 i = p->small ? 0 : pick(p, 100);
     *level = i < 80 ? 0 : i < 95 ? 1 : 2;
     if (*level == 1)
         return BASE_2M + ((u64)pick(p, 12) << 21) + ((u64)pick(p, 3) << 12);
     if (*level == 2)
         return BASE_1G + ((u64)pick(p, 3) << 30) + ((u64)pick(p, 5) << 19);
     u64 page = pick(p, 4) ? pick(p, 10) * 16u : pick(p, PAGES_4K); /* most of them in one set */
-    return (pick(p, 20) ? BASE_4K : KERNEL) + page * 4096;
+    return (p->small || pick(p, 20) ? BASE_4K : KERNEL) + page * 4096;
 }
 
 static void random_entry(struct pair *p)
@@ -52,7 +53,7 @@ static void random_entry(struct pair *p)
     unsigned level;
     u64 va = random_page(p, &level), lg2 = 12 + 9 * level;
     u64 flags = X86_PTE_P | (pick(p, 8) ? X86_PTE_RW : 0) | (pick(p, 8) ? X86_PTE_US : 0) |
-                (pick(p, 3) ? X86_PTE_D : 0) | (pick(p, 4) ? 0 : X86_PTE_G) | (pick(p, 6) ? 0 : X86_PTE_XD) | (u64)pick(p, 3) << X86_PKEY_SHIFT;
+                (pick(p, 3) ? X86_PTE_D : 0) | (p->small || pick(p, 4) ? 0 : X86_PTE_G) | (pick(p, 6) ? 0 : X86_PTE_XD) | (u64)pick(p, 3) << X86_PKEY_SHIFT;
     u64 pa = (box_random(&p->seed) & 0x3fffffffffull) >> lg2 << lg2;
     poke_both(p, va, level, pick(p, 30) ? pa | flags | (level ? X86_PTE_PS : 0) : 0);
 }
@@ -153,14 +154,26 @@ static void compare(struct pair *p)
     assert_int_equal(mmu_get(p->fast.m, 0, MMU_CR2), mmu_get(p->slow.m, 0, MMU_CR2));
 }
 
-static void run(const struct mmu_profile *profile, u64 seed)
+static void hear_translated(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global)
 {
-    struct pair p = { .seed = seed };
+    (void)ctx, (void)cpu, (void)r, (void)pcid, (void)global;
+}
+
+static void hear_invalidated(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global)
+{
+    (void)ctx, (void)cpu, (void)scope, (void)pcid, (void)va, (void)with_global;
+}
+
+/* small: 4 KiB pages of user programs alone, as most programs have. */
+static void run(const struct mmu_profile *profile, u64 seed, bool small)
+{
+    struct pair p = { .seed = seed, .small = small };
     box_profile(&p.fast, profile);
     box_make(&p.fast);
     box_profile(&p.slow, profile);
     box_make(&p.slow);
     mmu_bind_fast(p.fast.m, 0, &p.slots);
+    mmu_observe(p.slow.m, &(struct mmu_observer){ .translated = hear_translated, .invalidated = hear_invalidated });
     u64 cr4 = X86_CR4_PAE | X86_CR4_PGE | (profile->features & MMU_PCID ? X86_CR4_PCIDE : 0);
     p.pcide = cr4 & X86_CR4_PCIDE;
     set_both(&p, MMU_CR3, 0);
@@ -195,7 +208,8 @@ static void every_profile(void **state)
 {
     (void)state;
     for (unsigned i = 0; mmu_profile_at(i); i++)
-        run(mmu_profile_at(i), 11 + i);
+        for (unsigned small = 0; small < 2; small++)
+            run(mmu_profile_at(i), 11 + i, small);
 }
 
 /* Policies and shapes that no profile has: a first level shared by fetches and data, one way, random. */
@@ -218,7 +232,8 @@ static void made_up_arrays(void **state)
         p.name = "made up";
         p.tlbs = 2;
         p.tlb = tlb;
-        run(&p, 100 + i);
+        for (unsigned small = 0; small < 2; small++)
+            run(&p, 100 + i, small);
     }
 }
 
