@@ -181,6 +181,9 @@ struct mm_vma_view {
 };
 /* The mapping that contains addr, or the first above it; false: none. */
 bool mm_find_vma(const struct proc *p, u64 addr, struct mm_vma_view *out);
+/* Moves on whenever what mm_find_vma() answers, for this process or another, may have changed: equal before and after
+ * means that nothing has. */
+u64 mm_generation(const struct proc *p);
 /* A label the embedder gives to mappings made from now on by mm_mmap; never compared in merges (the survivor
  * keeps its own). */
 void mm_tag(struct proc *p, u64 tag);

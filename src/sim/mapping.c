@@ -3,9 +3,10 @@
  * and for each fault.
  *
  * A mapping's row is found by its name and permissions (files, special mappings), by its name alone ([heap],
- * [stack]), or, when it has no name, by the embedder's tag or else its first address.  The kernel is asked each time,
- * so a changed address space can never be charged to what stood there before; only the step from its answer to the
- * row is remembered.  Rows are never dropped: a row outlives its mapping. */
+ * [stack]), or, when it has no name, by the embedder's tag or else its first address.  The kernel is asked again
+ * whenever any mapping may have changed (mm_generation), so a changed address space can never be charged to what stood
+ * there before; else its last answer for these 2 MiB is tried first.  The step from an answer to the row is remembered
+ * for longer: it does not depend on when it was given.  Rows are never dropped: a row outlives its mapping. */
 #include "sim_internal.h"
 
 #include "base/check.h"
@@ -127,7 +128,7 @@ static bool memo_holds(const struct row_memo *m, const struct mm_vma_view *v)
            (!v->name[0] || same_text(m->row->name, v->name));
 }
 
-struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
+struct sim_mapping *sim_row_asked(struct sim *s, const struct proc *p, u64 va, struct row_span *span)
 {
     struct mm_vma_view v;
     struct row_memo *memo;
@@ -142,7 +143,17 @@ struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
     }
     if (v.end - v.start > memo->row->bytes)
         memo->row->bytes = v.end - v.start;
+    *span = (struct row_span){ p, v.start, v.end - v.start, mm_generation(p), memo->row };
     return memo->row;
+}
+
+struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va)
+{
+    struct row_span *span = &s->span[(va >> 21 ^ va >> 30) % SIM_SPANS];
+
+    if (LIKELY(va - span->start < span->bytes && span->proc == p && span->generation == mm_generation(p)))
+        return span->row;
+    return sim_row_asked(s, p, va, span);
 }
 
 static bool cost_anything(const struct sim_mapping *m)

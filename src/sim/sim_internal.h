@@ -14,6 +14,7 @@
 #define SIM_ROW_SLOTS 8192u   /* hash slots: a power of two, at least twice SIM_ROWS                           */
 #define SIM_CPUS_MAX 64u      /* as mmu_config allows                                                          */
 #define SIM_MEMOS 64u         /* a power of two                                                                */
+#define SIM_SPANS 64u         /* a power of two                                                                */
 #define SIM_SITE_COSTS (1u << 20)
 
 /* One answer of a row lookup, found again by where its mapping begins: what has the row's name, or number, and these rights belongs to it. */
@@ -24,6 +25,9 @@ struct row_memo {
     bool shared;
     struct sim_mapping *row;  /* NULL: nothing remembered                                                     */
 };
+
+/* The mapping that an address was found in, and its row: good for as long as the generation is. */
+struct row_span { const struct proc *proc; u64 start, bytes, generation; struct sim_mapping *row; };
 
 struct sim {
     struct mmu *mmu;
@@ -42,6 +46,7 @@ struct sim {
 
     unsigned rows;
     struct row_memo memo[SIM_MEMOS];
+    struct row_span span[SIM_SPANS];
     u16 *row_slot;                /* SIM_ROW_SLOTS; 0: empty, else row number + 1                              */
     u64 *row_hash;                /* SIM_ROWS                                                                  */
     struct sim_mapping *row;      /* SIM_ROWS                                                                  */
@@ -59,5 +64,7 @@ bool sim_touch_user(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, str
 
 /* mapping.c: the row that an address of p belongs to now.  p may be NULL (no process): the row "(not mapped)". */
 struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va);
+/* The same, asking the kernel in any case. */
+struct sim_mapping *sim_row_asked(struct sim *s, const struct proc *p, u64 va, struct row_span *span);
 
 #endif

@@ -4,11 +4,13 @@
  * sites and mappings paid equals what the machine and the processes counted.
  * Would catch: any missing flush, a cost counted twice or lost, a mapping row found through a stale memory. */
 #include "fixture.h"
+#include "sim/sim_internal.h"
 
 #define SLOTS 6u
 #define ARENA 0x10000000ull
 #define ARENA_PAGES 64u
 #define STEPS 4000u
+#define BREAK (ARENA + 40 * PAGE_BYTES)
 
 struct world {
     struct fixture f;
@@ -16,6 +18,8 @@ struct world {
     struct mm_file *file;
     struct sim_site site[8];
     u64 faults_gone;           /* of processes that were freed                                                 */
+    u64 looked;                /* rows_right(): last address, and on which CPU                                 */
+    unsigned looked_cpu;
     u64 rng;
 };
 
@@ -80,6 +84,21 @@ static void nothing_stale(struct world *w)
             mmu_each_tlb(w->f.m, cpu, see_entry, &(struct seen){ w, cpu, pcid_of(w, cpu) });
 }
 
+/* What is remembered of mappings is what the kernel would say: where the last step looked last, then elsewhere. */
+static void rows_right(struct world *w)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        const struct proc *p = proc_current(w->f.k, w->looked_cpu);
+        struct row_span none;
+
+        assert_ptr_equal(sim_row_at(w->f.s, p, w->looked), sim_row_asked(w->f.s, p, w->looked, &none));
+        if (i < 11) {
+            w->looked = any_va(w);
+            w->looked_cpu = (unsigned)rnd(w, 2);
+        }
+    }
+}
+
 static void map_somewhere(struct world *w, struct proc *p)
 {
     static const int prots[] = { MM_PROT_NONE, MM_PROT_READ, RW, RW, RW | MM_PROT_EXEC, MM_PROT_READ | MM_PROT_EXEC };
@@ -130,7 +149,7 @@ static void step(struct world *w)
 {
     const unsigned cpu = (unsigned)rnd(w, 2);
     struct proc *p = proc_current(w->f.k, cpu);
-    const u64 what = p ? rnd(w, 40) : 39;
+    const u64 what = p ? rnd(w, 42) : 39;
 
     if (what < 22)
         touch_somewhere(w, cpu);
@@ -146,10 +165,13 @@ static void step(struct world *w)
         sim_kernel_access(w->f.s, cpu, any_va(w), any_len(w), rnd(w, 2), &w->site[1]);
     else if (what < 37)
         fork_into_free_slot(w, p, cpu);
-    else
+    else if (what < 40)
         switch_or_exit(w, cpu);
+    else
+        mm_brk(p, BREAK + rnd(w, 24 * PAGE_BYTES));
     check(&w->f);
     nothing_stale(w);
+    rows_right(w);
 }
 
 static void sums_agree(struct world *w)
@@ -194,8 +216,10 @@ static void session(const char *profile, u64 seed)
     w.file = mm_file_open(w.f.k, &(struct mm_file_info){ .path = "/tmp/file", .size_bytes = 12 * PAGE_BYTES, .ino = 3,
                                                          .writable = true, .cached = true, .folio_lg2 = 12 });
     assert_non_null(w.file);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         w.p[i] = process(&w.f, "p", i);
+        assert_int_equal(mm_set_brk_start(w.p[i], BREAK), 0);
+    }
     for (unsigned i = 0; i < STEPS; i++)
         step(&w);
     sums_agree(&w);
