@@ -118,6 +118,7 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     add(&a, "--pw-filter=%s", o->filter ? "yes" : "no");
     add(&a, "--trace-children=%s", o->trace_children ? "yes" : "no");
     add(&a, "--pw-follow=%s", o->trace_children ? "yes" : "no");
+    add(&a, "--pw-name=%s", o->program[0]);
     add(&a, "--pw-thp=%s", thp);
     add(&a, "--pw-mmap-min-addr=%llu", (unsigned long long)mmap_min_addr());
     add(&a, "--");
@@ -245,9 +246,24 @@ bool is_followed_child(int argc, char **argv)
     return false;
 }
 
+/* A child has the tool's options, but a name of its own. */
+static void drop_name(char **argv)
+{
+    char **to = argv;
+
+    for (bool options = true; *argv; argv++) {
+        options = options && (to == argv || **argv == '-');
+        if (!options || strncmp(*argv, "--pw-name=", 10) != 0)
+            *to++ = *argv;
+    }
+    *to = NULL;
+}
+
 int run_followed_child(char **argv)
 {
     struct capture_tool t;
+
+    drop_name(argv);
 
     if (!find_capture_tool(&t))
         return STATUS_OURS;

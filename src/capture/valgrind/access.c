@@ -82,3 +82,28 @@ void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write)
             break;
     }
 }
+
+/* As many bytes of the string as lie in the program's memory; *ended: with its 0. */
+static SizeT string_bytes(Addr va, Bool *ended)
+{
+    Addr at = va;
+    for (*ended = False; !*ended; at++) {
+        if ((at == va || !(at & PAGE_MASK_LOW)) && !VG_(am_is_valid_for_client)(at, 1, VKI_PROT_READ))
+            break;
+        *ended = !*(const HChar *)at;
+    }
+    return at - va;
+}
+
+SizeT cap_string_bytes(Addr va)
+{
+    Bool ended;
+    SizeT n = string_bytes(va, &ended);
+    return ended ? n : 0;
+}
+
+void cap_kernel_touch_string(Addr va)
+{
+    Bool ended;
+    cap_kernel_touch(va, string_bytes(va, &ended), False);
+}

@@ -129,7 +129,6 @@ void cap_begin(ThreadId tid)
     map_program(sp);
     proc_run_on(cap.kernel, 0, cap.proc);
     mmu_bind_fast(cap.mmu, 0, &cap_fast);
-    cap.cpus_used = 1;
     cap.running = True;
     exec_faults(sp);
     map_vdso();

@@ -60,6 +60,14 @@ static void fold_insns(struct cap_block *b, const struct cap_region *r)
     }
 }
 
+static void fold_cost(struct sim_site *s)
+{
+    if (!s->cost)
+        return;
+    add_cost(&cap_line_of(s->ip)->cost, s->cost);
+    *s->cost = (struct sim_cost){ 0 };
+}
+
 /* Conditional accesses count as they happen, not by region. */
 static void fold_site(struct cap_site *s)
 {
@@ -72,10 +80,7 @@ static void fold_site(struct cap_site *s)
         cap_totals.stores += load ? 0 : s->executed;
         s->executed = 0;
     }
-    if (s->s.cost) {
-        add_cost(&cap_line_of(s->s.ip)->cost, s->s.cost);
-        *s->s.cost = (struct sim_cost){ 0 };
-    }
+    fold_cost(&s->s);
 }
 
 static void fold(struct cap_block *b)
@@ -99,6 +104,12 @@ void cap_discard_block(Addr orig, VexGuestExtents extents)
     VG_(free)(b);
 }
 
+void cap_fold_syscall_site(void)
+{
+    if (cap.syscall_site.ip)
+        fold_cost(&cap.syscall_site);
+}
+
 void cap_fold_range(Addr start, SizeT len_bytes)
 {
     struct cap_block *b;
@@ -114,6 +125,7 @@ void cap_fold_range(Addr start, SizeT len_bytes)
 void cap_fold_all(void)
 {
     struct cap_block *b;
+    cap_fold_syscall_site();
     if (!blocks)
         return;
     VG_(HT_ResetIter)(blocks);

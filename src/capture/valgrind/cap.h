@@ -3,7 +3,8 @@
  *
  * The tool is Valgrind's core with our instrumentation: the program runs inside it, and the machine and the kernel
  * are linked in.  main.c starts and ends it; instrument.c adds the checks to the program's code; access.c answers
- * them; begin.c models execve; syscalls.c follows the memory system calls; files.c knows what is mapped; lines.c turns
+ * them; begin.c models execve; syscalls.c follows the memory system calls, wrap.c changes a
+ * few of them; files.c knows what is mapped; lines.c turns
  * instructions into functions and lines; write.c writes the results file. */
 #ifndef PAGEWALK_CAP_H
 #define PAGEWALK_CAP_H
@@ -36,6 +37,7 @@ struct cap_options {
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
     Bool check, filter, follow;
+    const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
 };
@@ -46,10 +48,10 @@ struct cap_state {
     struct mmu *mmu;
     struct kernel *kernel;
     struct proc *proc;
-    struct sim_site syscall_site;  /* the system call instruction now being executed                          */
+    struct sim_site syscall_site;  /* the system call instruction for which the kernel works now              */
     UInt cpu;                      /* simulated CPU of the running thread                                     */
-    UInt cpus_used;
-    UInt threads;
+    UInt threads;                  /* ever started                                                            */
+    UInt alive;                    /* threads now                                                             */
     Bool running;                  /* execve has been modelled                                                */
     Bool write_results;            /* false in a forked child that is not followed                            */
     ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
@@ -104,6 +106,7 @@ void cap_discard_block(Addr orig, VexGuestExtents extents);
 /* Move the counts of every block that touches [start, end) to their lines, because their names are about to go. */
 void cap_fold_range(Addr start, SizeT len_bytes);
 void cap_fold_all(void);
+void cap_fold_syscall_site(void);
 struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites);
 
 /* ---- access.c: the model's answers --------------------------------------------------------------------------- */
@@ -115,10 +118,18 @@ VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site); /* the accesses th
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);
 /* The kernel reads or writes user memory for the running thread. */
 void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);
+/* The kernel reads a string; one that leaves the program's memory is read as far as that. */
+void cap_kernel_touch_string(Addr va);
+/* With its 0; 0: it does not lie in the program's memory. */
+SizeT cap_string_bytes(Addr va);
 
 /* ---- the rest ------------------------------------------------------------------------------------------------ */
 
 void cap_begin(ThreadId tid);
+/* From here on it is this thread that acts: on its CPU, and in its system call. */
+void cap_switch_to(ThreadId tid);
+void cap_enter_syscall(ThreadId tid);
+void cap_leave_syscall(ThreadId tid);
 /* initial_stack.c: as Linux would have laid it out; returns the stack pointer. */
 Addr cap_lay_out_stack(ThreadId tid, Addr sp);
 /* A system call that natively would have been answered by the vDSO. */
@@ -134,6 +145,11 @@ struct mm_file *cap_file_of_fd(Int fd);
 void cap_fd_changed(Int fd);
 struct mm_file *cap_file_of_segment(const NSegment *seg);
 void cap_file_resized(Int fd);
+void cap_path_resized(const HChar *path);
+/* What mmap() says to a descriptor of this kind: 0, or -errno. */
+long cap_fd_refused(Int fd);
+/* The file is /dev/zero: its private mappings are anonymous memory. */
+Bool cap_fd_is_zero(Int fd);
 /* Make the model's mapping at va what this process really has there.  False: there is nothing. */
 Bool cap_adopt_segment(Addr va);
 Bool cap_refresh_file_size(Addr va);

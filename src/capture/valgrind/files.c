@@ -9,7 +9,7 @@
 enum { MAX_FDS = 1024 };
 static struct mm_file *by_fd[MAX_FDS];
 
-enum { NR_fcntl = 72, NR_statfs = 137, NR_fstatfs = 138, F_GETFL = 3, O_ACCMODE = 3 };
+enum { NR_fcntl = 72, NR_statfs = 137, NR_fstatfs = 138, F_GETFL = 3, O_ACCMODE = 3, O_PATH = 010000000 };
 #define TMPFS_MAGIC 0x01021994
 
 static enum mm_fs filesystem(Long result, const ULong *statfs)
@@ -58,6 +58,39 @@ void cap_fd_changed(Int fd)
         return;
     mm_file_close(by_fd[fd]);
     by_fd[fd] = NULL;
+}
+
+long cap_fd_refused(Int fd)
+{
+    struct vg_stat st;
+    if (fd < 0 || VG_(fstat)(fd, &st) != 0)
+        return -MM_EBADF;
+    Long flags = cap_raw_syscall(NR_fcntl, (UWord)fd, F_GETFL, 0);
+    if ((flags & O_PATH) != 0)
+        return -MM_EBADF;
+    if ((flags & O_ACCMODE) == VKI_O_WRONLY)
+        return -MM_EACCES;
+    return VKI_S_ISDIR(st.mode) || VKI_S_ISFIFO(st.mode) || VKI_S_ISSOCK(st.mode) ? -MM_ENODEV : 0;
+}
+
+Bool cap_fd_is_zero(Int fd)
+{
+    struct vg_stat st;
+    return VG_(fstat)(fd, &st) == 0 && VKI_S_ISCHR(st.mode) && st.rdev == ((1 << 8) | 5);
+}
+
+void cap_path_resized(const HChar *path)
+{
+    struct vg_stat st;
+    ULong statfs[16] = { 0 };
+    if (sr_isError(VG_(stat)(path, &st)))
+        return;
+    /* The present size is that of the inode: every open file of it has it now. */
+    struct mm_file *f = open_in_model(path, &st, filesystem(cap_raw_syscall(NR_statfs, (UWord)path, (UWord)statfs, 0), statfs), False);
+    if (!f)
+        return;
+    mm_file_truncate(f, (ULong)st.size);
+    mm_file_close(f);
 }
 
 void cap_file_resized(Int fd)

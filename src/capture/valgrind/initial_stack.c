@@ -50,6 +50,14 @@ static void clean_environment(struct first_stack *s)
     s->envc = kept;
 }
 
+/* A name that was looked up in PATH is what the program sees, not the path that was found.  A script's first word is its
+ * interpreter and stays. */
+static void name_as_given(struct first_stack *s)
+{
+    if (cap.opt.name && s->argc && VG_STREQ((const HChar *)s->argv[0], VG_(args_the_exename)))
+        s->argv[0] = (UWord)cap.opt.name;
+}
+
 static void read_stack(Addr sp, struct first_stack *s)
 {
     UWord *w = (UWord *)sp;
@@ -60,6 +68,7 @@ static void read_stack(Addr sp, struct first_stack *s)
     while (s->aux[2 * s->aux_pairs])
         s->aux_pairs++;
     clean_environment(s);
+    name_as_given(s);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@ static Bool option(const HChar *arg)
     else if VG_BOOL_CLO(arg, "--pw-check", cap.opt.check) {}
     else if VG_BOOL_CLO(arg, "--pw-filter", cap.opt.filter) {}
     else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
+    else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
     else return False;
@@ -136,7 +137,7 @@ void cap_start_counting_anew(void)
         counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
     cap.slow[0] = cap.slow[1] = 0;
     cap.kernel_pages = cap.children = 0;
-    cap.threads = 1;             /* only the thread that forked lives on in the child */
+    cap.threads = cap.alive = 1; /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
     cap_forget_calls();
     cap_forget_results_before_exec();
@@ -145,16 +146,14 @@ void cap_start_counting_anew(void)
 /* Threads are placed in the order of their creation; Valgrind's numbers are used again. */
 enum { MAX_THREADS = 4096 };
 static UChar cpu_of[MAX_THREADS];
+static Addr call_of[MAX_THREADS];    /* the system call each was last in                                        */
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
-static void thread_runs(ThreadId tid, ULong blocks_dispatched)
+void cap_switch_to(ThreadId tid)
 {
     UInt cpu = tid < MAX_THREADS ? cpu_of[tid] : 0;
-    (void)blocks_dispatched;
-    if (UNLIKELY(!cap.running))
-        cap_begin(tid);
-    if (LIKELY(cpu == cap.cpu))
+    if (LIKELY(cpu == cap.cpu) || !cap.running)
         return;
     mmu_bind_fast(cap.mmu, cap.cpu, NULL);
     cap.cpu = cpu;
@@ -163,38 +162,78 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     mmu_bind_fast(cap.mmu, cpu, &cap_fast);
 }
 
+static void thread_runs(ThreadId tid, ULong blocks_dispatched)
+{
+    (void)blocks_dispatched;
+    if (UNLIKELY(!cap.running))
+        cap_begin(tid);
+    cap_switch_to(tid);
+}
+
+/* A call that waits ends after other threads ran and made calls of their own. */
+static void in_call_of(ThreadId tid)
+{
+    Addr ip = tid < MAX_THREADS ? call_of[tid] : 0;
+    cap_switch_to(tid);
+    if (ip == cap.syscall_site.ip)
+        return;
+    cap_fold_syscall_site();
+    cap.syscall_site.ip = ip;
+}
+
+void cap_enter_syscall(ThreadId tid)
+{
+    if (tid < MAX_THREADS)
+        call_of[tid] = VG_(get_IP)(tid);
+    in_call_of(tid);
+}
+
+void cap_leave_syscall(ThreadId tid) { in_call_of(tid); }
+
 static void thread_created(ThreadId tid, ThreadId child)
 {
     (void)tid;
     if (child < MAX_THREADS)
         cpu_of[child] = (UChar)(cap.threads % (UInt)cap.opt.cpus);
     cap.threads++;
+    cap.alive++;
+}
+
+static void thread_ended(ThreadId tid)
+{
+    (void)tid;
+    cap.alive--;
 }
 
 static void kernel_reads(CorePart part, ThreadId tid, const HChar *what, Addr a, SizeT size)
 {
-    (void)tid; (void)what;
-    if (part == Vg_CoreSysCall)
-        cap_kernel_touch(a, size, False);
+    (void)what;
+    if (part != Vg_CoreSysCall)
+        return;
+    in_call_of(tid);
+    cap_kernel_touch(a, size, False);
 }
 
 static void kernel_reads_string(CorePart part, ThreadId tid, const HChar *what, Addr a)
 {
-    (void)tid; (void)what;
-    if (part == Vg_CoreSysCall && VG_(am_is_valid_for_client)(a, 1, VKI_PROT_READ))
-        cap_kernel_touch(a, VG_(strlen)((const HChar *)a) + 1, False);
+    (void)what;
+    if (part != Vg_CoreSysCall)
+        return;
+    in_call_of(tid);
+    cap_kernel_touch_string(a);
 }
 
 static void kernel_wrote(CorePart part, ThreadId tid, Addr a, SizeT size)
 {
-    (void)tid;
-    if (part == Vg_CoreSysCall || part == Vg_CoreSignal)
-        cap_kernel_touch(a, size, True);
+    if (part != Vg_CoreSysCall && part != Vg_CoreSignal)
+        return;
+    in_call_of(tid);
+    cap_kernel_touch(a, size, True);
 }
 
 static void signal_frame(Addr a, SizeT len, ThreadId tid)
 {
-    (void)tid;
+    cap_switch_to(tid);
     cap_kernel_touch(a, len, True);
 }
 
@@ -230,6 +269,7 @@ static void before_options(void)
     VG_(needs_syscall_wrapper)(cap_pre_syscall, cap_post_syscall);
     VG_(track_start_client_code)(thread_runs);
     VG_(track_pre_thread_ll_create)(thread_created);
+    VG_(track_pre_thread_ll_exit)(thread_ended);
     VG_(track_pre_mem_read)(kernel_reads);
     VG_(track_pre_mem_read_asciiz)(kernel_reads_string);
     VG_(track_post_mem_write)(kernel_wrote);

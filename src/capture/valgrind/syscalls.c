@@ -21,6 +21,10 @@ static long model_mmap(UWord *a, long recorded)
     Bool fixed = flags & (MM_MAP_FIXED | MM_MAP_FIXED_NOREPLACE);
     struct mm_file *f = NULL;
     long r;
+    if (!(flags & MM_MAP_ANONYMOUS) && (r = cap_fd_refused((Int)a[4])) && recorded < 0 && (r == -MM_EBADF || a[1]))
+        return r;
+    if (!(flags & (MM_MAP_ANONYMOUS | MM_MAP_SHARED)) && cap_fd_is_zero((Int)a[4]))
+        flags |= MM_MAP_ANONYMOUS;
     if (!(flags & MM_MAP_ANONYMOUS) && !(f = cap_file_of_fd((Int)a[4])))
         return -MM_EBADF;
     if (recorded >= 0 && !fixed)
@@ -46,6 +50,12 @@ static long model_mprotect(UWord *a, long recorded)
     return mm_mprotect(cap.proc, a[0], a[1], (int)a[2]);
 }
 
+/* The core gives no protection keys, so a successful call has none: it is mprotect. */
+static long model_pkey_mprotect(UWord *a, long recorded)
+{
+    return recorded < 0 ? recorded : mm_mprotect(cap.proc, a[0], a[1], (int)a[2]);
+}
+
 /* Valgrind's brk area ends after 8 MiB; a refusal there is a difference like any other. */
 static long model_brk(UWord *a, long recorded)
 {
@@ -53,6 +63,17 @@ static long model_brk(UWord *a, long recorded)
     if (r != recorded)
         mm_brk(cap.proc, (u64)recorded);
     return r;
+}
+
+/* The core refuses what it does not know (old length 0, MREMAP_DONTUNMAP) and what it has no room for. */
+static void undo_mremap(const UWord *a, long r)
+{
+    if (r != (long)a[0] && a[1] && !(a[3] & MM_MREMAP_DONTUNMAP))
+        mm_mremap(cap.proc, (u64)r, a[2], a[1], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, a[0]);
+    else if (r != (long)a[0])
+        mm_munmap(cap.proc, (u64)r, a[2]);
+    else if (page_up(a[2]) > page_up(a[1]))
+        mm_munmap(cap.proc, a[0] + page_up(a[1]), page_up(a[2]) - page_up(a[1]));
 }
 
 static long model_mremap(UWord *a, long recorded)
@@ -63,8 +84,8 @@ static long model_mremap(UWord *a, long recorded)
     r = mm_mremap(cap.proc, a[0], a[1], a[2], (int)a[3], a[4]);
     if (recorded >= 0 && r >= 0 && r != recorded) /* the model found room in place: move after it */
         mm_mremap(cap.proc, (u64)r, a[2], a[2], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, (u64)recorded);
-    if (r >= 0 && recorded == (long)a[0])
-        return recorded;
+    if (recorded < 0 && r >= 0)
+        undo_mremap(a, r);
     return r >= 0 && recorded >= 0 ? recorded : r;
 }
 
@@ -121,7 +142,7 @@ static const struct call calls[] = {
     { __NR_munlock, "munlock", 2, model_munlock },    { __NR_mlockall, "mlockall", 1, model_mlockall },
     { __NR_munlockall, "munlockall", 0, model_munlockall }, { __NR_msync, "msync", 3, model_msync },
     { __NR_mincore, "mincore", 3, model_mincore },    { __NR_shmat, "shmat", 3, model_shmat },
-    { __NR_shmdt, "shmdt", 1, model_shmdt },
+    { __NR_shmdt, "shmdt", 1, model_shmdt },         { __NR_pkey_mprotect, "pkey_mprotect", 4, model_pkey_mprotect },
 };
 enum { CALLS = sizeof calls / sizeof calls[0] };
 static struct cap_syscall_count counts[CALLS];
@@ -176,7 +197,7 @@ static void follow(UInt i, UWord *args, long recorded)
 
 /* ---- children -------------------------------------------------------------------------------------------------- */
 
-enum { MAX_CHILDREN = 256 };
+enum { MAX_CHILDREN = 256, NR_kill = 62 };
 static struct { Int pid; struct proc *proc; } children[MAX_CHILDREN];
 static struct proc *being_born;
 static unsigned fork_flags;
@@ -187,15 +208,6 @@ static void note_fork(UInt nr, const UWord *args)
 {
     UWord flags = nr == __NR_clone ? args[0] : nr == __NR_vfork ? CLONE_VM : 0;
     fork_flags = (flags & CLONE_VM) && !(flags & CLONE_THREAD) ? PROC_FORK_VM : 0;
-}
-
-/* clone3 never gets here: Valgrind answers it with ENOSYS, and the C library falls back to clone. */
-void cap_before_fork(ThreadId tid)
-{
-    (void)tid;
-    being_born = NULL;
-    if (cap.running)
-        proc_fork(cap.proc, cap.cpu, proc_name(cap.proc), fork_flags, &being_born);
 }
 
 void cap_fork_in_parent(ThreadId tid) { (void)tid; cap.children++; }
@@ -210,7 +222,7 @@ static void remember_child(long pid)
         }
 }
 
-static void child_ended(long pid)
+static void child_ended(Int pid)
 {
     for (UInt i = 0; i < MAX_CHILDREN; i++)
         if (children[i].proc && children[i].pid == pid) {
@@ -218,6 +230,28 @@ static void child_ended(long pid)
             proc_free(children[i].proc);
             children[i].proc = NULL;
         }
+}
+
+/* Children that nobody waits for (SIGCHLD ignored) are gone without a word, and so is one that was never started. */
+static void forget_lost_children(void)
+{
+    for (UInt i = 0; i < MAX_CHILDREN; i++)
+        if (children[i].proc && cap_raw_syscall(NR_kill, (UWord)children[i].pid, 0, 0) < 0)
+            child_ended(children[i].pid);
+    if (being_born) {
+        proc_exit(being_born);
+        proc_free(being_born);
+        being_born = NULL;
+    }
+}
+
+/* clone3 never gets here: Valgrind answers it with ENOSYS, and the C library falls back to clone. */
+void cap_before_fork(ThreadId tid)
+{
+    cap_switch_to(tid);
+    forget_lost_children();
+    if (cap.running)
+        proc_fork(cap.proc, cap.cpu, proc_name(cap.proc), fork_flags, &being_born);
 }
 
 void cap_fork_in_child(ThreadId tid)
@@ -249,45 +283,54 @@ static void before_unmapping(Addr start, SizeT len)
     }
 }
 
-static Bool readable(Addr a) { return VG_(am_is_valid_for_client)(a, sizeof(UWord), VKI_PROT_READ); }
-
 /* execve reads the strings before Valgrind announces it; if it succeeds, this image never hears of it. */
 static void read_strings(Addr vector)
 {
-    for (; vector && readable(vector); vector += sizeof(UWord)) {
+    for (; vector && VG_(am_is_valid_for_client)(vector, sizeof(UWord), VKI_PROT_READ); vector += sizeof(UWord)) {
         Addr s = *(const UWord *)vector;
         cap_kernel_touch(vector, sizeof(UWord), False);
-        if (!s || !readable(s))
+        if (!s)
             return;
-        cap_kernel_touch(s, VG_(strlen)((const HChar *)s) + 1, False);
+        cap_kernel_touch_string(s);
     }
 }
 
-static void before_exec(const UWord *args)
+/* If execve succeeds there is no other time to write the results; if not, the end writes them again.  What execvp looks
+ * for in folder after folder mostly is not there. */
+static void before_exec(Addr path, Addr argv, Addr envp, Bool may_succeed)
 {
-    if (readable(args[0]))
-        cap_kernel_touch(args[0], VG_(strlen)((const HChar *)args[0]) + 1, False);
-    read_strings(args[1]);
-    read_strings(args[2]);
-    if (cap.write_results)
-        cap_write_results();    /* if execve succeeds there is no other time; if not, the end writes again */
+    cap_kernel_touch_string(path);
+    read_strings(argv);
+    read_strings(envp);
+    if (cap.write_results && may_succeed)
+        cap_write_results();
 }
+
+enum { NR_access = 21, X_OK = 1 };
+
+static Bool executable(Addr path) { return cap_string_bytes(path) && cap_raw_syscall(NR_access, path, X_OK, 0) == 0; }
 
 void cap_pre_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs)
 {
     (void)nargs;
-    cap.syscall_site.ip = VG_(get_IP)(tid);
+    cap_enter_syscall(tid);
     if (nr == __NR_munmap || nr == __NR_mremap || (nr == __NR_mmap && (args[3] & MM_MAP_FIXED)))
         before_unmapping(args[0], args[1]);
+    if (nr == __NR_mremap && (args[3] & MM_MREMAP_FIXED))
+        before_unmapping(args[4], args[2]);
     if (nr == __NR_clone || nr == __NR_fork || nr == __NR_vfork)
         note_fork(nr, args);
-    if (nr == __NR_exit_group) {
+    if (nr == __NR_exit_group || (nr == __NR_exit && cap.alive <= 1)) {
         cap.exiting = True;
         cap.exit_status = (UInt)args[0] & 0xff;
     }
     if (nr == __NR_execve)
-        before_exec(args);
+        before_exec(args[0], args[1], args[2], executable(args[0]));
+    if (nr == __NR_execveat)
+        before_exec(args[1], args[2], args[3], True);
 }
+
+enum { NR_close_range = 436, SI_PID_AT = 16, MAX_FDS = 1024 };
 
 static void file_calls(UInt nr, const UWord *args, long r)
 {
@@ -298,8 +341,16 @@ static void file_calls(UInt nr, const UWord *args, long r)
     case __NR_open: case __NR_openat: case __NR_creat: case __NR_dup: case __NR_dup2: case __NR_dup3: case __NR_memfd_create:
         cap_fd_changed((Int)r);
         break;
+    case NR_close_range:
+        for (UWord fd = args[0]; fd <= args[1] && fd < MAX_FDS; fd++)
+            cap_fd_changed((Int)fd);
+        break;
     case __NR_ftruncate: case __NR_fallocate:
         cap_file_resized((Int)args[0]);
+        break;
+    case __NR_truncate:
+        if (cap_string_bytes(args[0]))
+            cap_path_resized((const HChar *)args[0]);
         break;
     default:
         break;
@@ -309,9 +360,10 @@ static void file_calls(UInt nr, const UWord *args, long r)
 void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res)
 {
     long r = sr_isError(res) ? -(long)sr_Err(res) : (long)sr_Res(res);
-    (void)tid; (void)nargs;
+    (void)nargs;
     if (!cap.running)
         return;
+    cap_leave_syscall(tid);
     for (UInt i = 0; i < CALLS; i++)
         if (calls[i].nr == nr) {
             follow(i, args, r);
@@ -321,8 +373,10 @@ void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res
         cap_clock_read();
     if (r >= 0)
         file_calls(nr, args, r);
-    if (r > 0 && (nr == __NR_wait4))
-        child_ended(r);
+    if (r > 0 && nr == __NR_wait4)
+        child_ended((Int)r);
+    if (r == 0 && nr == __NR_waitid && args[2])
+        child_ended(*(const Int *)(args[2] + SI_PID_AT));
     if (r > 0 && (nr == __NR_clone || nr == __NR_fork || nr == __NR_vfork))
         remember_child(r);
 }

@@ -10,6 +10,8 @@ struct syscall_args { Word number; UWord arg[8]; };
 #define CORE(name) __real_vgSysWrap_generic_##name##_before
 #define OURS(name) __wrap_vgSysWrap_generic_##name##_before
 
+enum { MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
+
 BEFORE(CORE(sys_mlockall));
 BEFORE(OURS(sys_mlockall));
 BEFORE(CORE(sys_execve));
@@ -19,9 +21,9 @@ BEFORE(OURS(sys_execve));
  * locked.  The program cannot tell the difference. */
 BEFORE(OURS(sys_mlockall))
 {
-    const UWord known = MM_MCL_CURRENT | MM_MCL_FUTURE | MM_MCL_ONFAULT, which = MM_MCL_CURRENT | MM_MCL_FUTURE;
+    const UWord known = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT, which = MCL_CURRENT | MCL_FUTURE;
     if ((args->arg[0] & which) && !(args->arg[0] & ~known))
-        args->arg[0] |= MM_MCL_ONFAULT;
+        args->arg[0] |= MCL_ONFAULT;
     CORE(sys_mlockall)(tid, layout, args, status, flags);
 }
 

@@ -359,7 +359,6 @@ static void write_arguments(void)
 static void write_program(void)
 {
     text("program", VG_(args_the_exename));
-    write_arguments();
     text("profile", cap.profile->name);
     text("kernel", "6.18");
     text("tool", PAGEWALK_VERSION);
@@ -393,6 +392,7 @@ void cap_write_results(void)
     HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), end[64];
     w.crc = 0;
     w.lines = 0;
+    w.failed = False;
     cap_fold_all();
     w.fd = VG_(fd_open)(path, VKI_O_CREAT | VKI_O_TRUNC | VKI_O_WRONLY, 0666);
     if (w.fd < 0) {
@@ -404,6 +404,7 @@ void cap_write_results(void)
     write_program();
     write_machine();
     write_kernel();
+    write_arguments();          /* may be long: what cap_read_results_before_exec() looks for comes first */
     write_arrays();
     write_syscalls();
     write_tables();
