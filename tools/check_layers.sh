@@ -14,11 +14,11 @@ find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
     split("include/pagewalk arch src/base src/machine src/kernel src/sim src/script src/report src/cli src/capture", room)
     split("", allow)
-    public = "pagewalk/(types|mmu|hw|kernel|linux_mm|trace|sim)[.]h"
+    public = "pagewalk/(types|mmu|profile|hw|kernel|linux_mm|trace|sim)[.]h"
     allow["include/pagewalk"] = public
     allow["arch"] = "pagewalk/types[.]h|arch/.*"
     allow["src/base"] = "pagewalk/types[.]h|base/.*"
-    allow["src/machine"] = "pagewalk/(types|mmu)[.]h|arch/.*|base/.*|machine/.*"
+    allow["src/machine"] = "pagewalk/(types|mmu|profile)[.]h|arch/.*|base/.*|machine/.*"
     allow["src/kernel"] = "pagewalk/(types|hw|kernel|linux_mm)[.]h|arch/.*|base/.*|kernel/.*"
     allow["src/sim"] = public "|arch/.*|base/.*|sim/.*"
     allow["src/script"] = public "|arch/.*|base/.*|script/.*"
@@ -28,6 +28,7 @@ BEGIN {
     # What a public header may see: those below it only.
     below["types"] = "none"
     below["mmu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
+    below["profile"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
     below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/kernel|src/sim)$"
