@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    split("include/pagewalk arch src/base src/machine src/kernel src/sim src/script src/report src/cli src/capture", room)
+    split("include/pagewalk arch src/base src/machine src/kernel src/sim src/probe src/script src/report src/cli src/capture", room)
     split("", allow)
     public = "pagewalk/(types|mmu|profile|hw|kernel|linux_mm|trace|sim)[.]h"
     allow["include/pagewalk"] = public
@@ -21,9 +21,10 @@ BEGIN {
     allow["src/machine"] = "pagewalk/(types|mmu|profile)[.]h|arch/.*|base/.*|machine/.*"
     allow["src/kernel"] = "pagewalk/(types|hw|kernel|linux_mm)[.]h|arch/.*|base/.*|kernel/.*"
     allow["src/sim"] = public "|arch/.*|base/.*|sim/.*"
-    allow["src/script"] = public "|arch/.*|base/.*|script/.*"
+    allow["src/probe"] = public "|arch/.*|base/.*|probe/.*"
+    allow["src/script"] = public "|arch/.*|base/.*|probe/resolve[.]h|script/.*"
     allow["src/report"] = public "|base/.*|report/.*"
-    allow["src/cli"] = public "|base/.*|report/.*|script/script[.]h|cli/.*"
+    allow["src/cli"] = public "|base/.*|probe/.*|report/.*|script/script[.]h|cli/.*"
     allow["src/capture"] = public "|base/.*|(pub_tool_|lib(vex|vex_.*)|valgrind|vki/).*[.]h"
     # What a public header may see: those below it only.
     below["types"] = "none"
