@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+struct mmu_profile;
+
 /* Exit statuses of our own (pagewalk(1), EXIT STATUS); any other is the program's. */
 enum { STATUS_OURS = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, STATUS_SIGNAL = 128 };
 
@@ -45,8 +47,12 @@ const char *suggest(const char *word, const char *(*names)(const void *ctx, unsi
 /* 4096, 64M, 2G ...; false: not a size. */
 bool parse_size(const char *text, u64 *bytes);
 bool parse_number(const char *text, u64 low, u64 high, u64 *n);
-/* A known profile's name, or false after saying which is meant. */
-bool check_profile(const char *command, const char *name);
+/* The profile of this name, of this machine (`host`) or of this file; NULL after saying what is wrong.  To be given
+ * back with profile_release(). */
+const struct mmu_profile *find_profile(const char *command, const char *word);
+/* The same as the capture tool takes it: a name, or a whole profile's text (never freed: it lives as long as the
+ * options do). */
+const char *profile_for_tool(const char *command, const char *word);
 
 /* ---- showing ------------------------------------------------------------------------------------------------------ */
 

@@ -2,7 +2,8 @@
  * cpus.c - `pagewalk cpus`: the CPU profiles, and where each of their numbers comes from. */
 #include "cli/cli.h"
 
-#include "pagewalk/mmu.h"
+#include "pagewalk/profile.h"
+#include "probe/resolve.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -73,7 +74,8 @@ static void list_profiles(void)
         put_entries(entries(p, 2, MMU_PORT_LOAD));
         printf("  %s\n", p->title);
     }
-    printf("\nEntries for 4 KiB pages; `pagewalk cpus PROFILE` shows every array and where its numbers come from.\n");
+    printf("\nEntries for 4 KiB pages; `pagewalk cpus PROFILE` shows every array and where its numbers come from.\n"
+           "`host` is this machine by its CPUID; a profile may also be a file (`pagewalk probe` measures and writes one).\n");
 }
 
 /* ---- one profile --------------------------------------------------------------------------------------------------- */
@@ -95,7 +97,11 @@ static void show_profile(const struct mmu_profile *p)
 {
     const struct mmu_timing *t = &p->timing;
 
-    printf("%s: %s\nphysical addresses of %u bits, virtual addresses of %u bits\n", p->name, p->title, p->maxphyaddr, p->va_bits);
+    printf("%s: %s\nphysical addresses of %u bits, virtual addresses of %u bits\nfeatures:", p->name, p->title, p->maxphyaddr, p->va_bits);
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (p->features >> bit & 1 && mmu_feature_name(bit))
+            printf(" %s", mmu_feature_name(bit));
+    putchar('\n');
     printf("\nTLBs            level  entries                   pages      replacement      index  searched for\n");
     for (unsigned i = 0; i < p->tlbs; i++)
         show_tlb(&p->tlb[i]);
@@ -140,9 +146,10 @@ static void print_json(const struct mmu_profile *only)
     json_t *list = json_array(), *all;
     const struct mmu_profile *p;
 
-    for (unsigned i = 0; (p = mmu_profile_at(i)); i++)
-        if (!only || p == only)
-            json_array_append_new(list, json_profile(p));
+    if (only)
+        json_array_append_new(list, json_profile(only));
+    for (unsigned i = 0; !only && (p = mmu_profile_at(i)); i++)
+        json_array_append_new(list, json_profile(p));
     all = json_pack("{s:i, s:o}", "format", 1, "profiles", list);
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
@@ -154,6 +161,7 @@ static void print_json(const struct mmu_profile *only)
 int cmd_cpus(int argc, char **argv)
 {
     static const struct option longs[] = { { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+    const struct mmu_profile *only = NULL;
     bool json = false;
     int option;
 
@@ -168,13 +176,17 @@ int cmd_cpus(int argc, char **argv)
     }
     if (argc - optind > 1)
         return bad_usage("cpus", "one profile at a time");
-    if (optind < argc && !check_profile("cpus", argv[optind]))
-        return STATUS_OURS;
+    if (optind < argc) {
+        only = find_profile("cpus", argv[optind]);
+        if (!only)
+            return STATUS_OURS;
+    }
     if (json)
-        print_json(optind < argc ? mmu_profile_find(argv[optind]) : NULL);
-    else if (optind < argc)
-        show_profile(mmu_profile_find(argv[optind]));
+        print_json(only);
+    else if (only)
+        show_profile(only);
     else
         list_profiles();
+    profile_release(only);
     return fflush(stdout) || ferror(stdout) ? STATUS_OURS : 0;
 }

@@ -71,8 +71,8 @@ static int run_option(int option, struct run_options *o)
         o->results = optarg;
         return *optarg ? 0 : bad_usage("run", "an output file has an empty name");
     case OPT_CPU:
-        o->profile = optarg;
-        return check_profile("run", optarg) ? 0 : STATUS_OURS;
+        o->profile = profile_for_tool("run", optarg);
+        return o->profile ? 0 : STATUS_OURS;
     case OPT_CPUS:
         if (!parse_number(optarg, 1, CPUS_MAX, &n))
             return bad_usage("run", "--cpus wants a number from 1 to %d, not '%s'", CPUS_MAX, optarg);

@@ -14,7 +14,7 @@ struct view_options {
 struct run_options {
     struct view_options view;
     const char *results;              /* NULL: pagewalk.PID                                                       */
-    const char *profile;
+    const char *profile;              /* a built-in one's name, or a whole profile as text                        */
     unsigned cpus;
     u64 ram_bytes;                    /* 0: as much as this machine has                                           */
     bool trace_children, check, filter, keep;

@@ -118,27 +118,6 @@ const char *suggest(const char *word, const char *(*names)(const void *ctx, unsi
     return best;
 }
 
-static const char *profile_name(const void *ctx, unsigned i)
-{
-    const struct mmu_profile *p = mmu_profile_at(i);
-    (void)ctx;
-    return p ? p->name : NULL;
-}
-
-bool check_profile(const char *command, const char *name)
-{
-    const char *near;
-
-    if (mmu_profile_find(name))
-        return true;
-    near = suggest(name, profile_name, NULL);
-    if (near)
-        fprintf(stderr, "pagewalk %s: unknown CPU profile '%s'; did you mean '%s'? `pagewalk cpus` lists them\n", command, name, near);
-    else
-        fprintf(stderr, "pagewalk %s: unknown CPU profile '%s'; `pagewalk cpus` lists them\n", command, name);
-    return false;
-}
-
 /* ---- terminals ---------------------------------------------------------------------------------------------------- */
 
 #define COLUMNS_DEFAULT 100
