@@ -40,6 +40,7 @@ static json_t *profile(const struct results *r, const struct summary *s)
     json_t *o = json_group("modelled");
 
     json_put_text(o, "name", s->profile);
+    json_put_text(o, "title", s->profile_title);
     json_put(o, "cpus", s->cpus);
     json_put_text(o, "kernel", s->kernel);
     json_object_set_new(o, "arrays", json_of_table(results_table(r, "arrays"), keys, sizeof keys / sizeof keys[0]));

@@ -71,7 +71,7 @@ static bool keep_process(struct report *r, const char *path, const struct result
     p.summary.program = p.program;
     p.summary.arguments = p.arguments;
     p.summary.exit_kind = p.exit_kind;
-    p.summary.profile = p.summary.kernel = p.summary.tool = NULL;
+    p.summary.profile = p.summary.profile_title = p.summary.kernel = p.summary.tool = NULL;
     p.summary.kinds = 0;
     r->process[r->processes++] = p;
     return p.file;

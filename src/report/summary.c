@@ -9,6 +9,7 @@
 
 static const struct { const char *name; size_t at; } texts[] = {
     { "program", AT(program) }, { "arguments", AT(arguments) }, { "profile", AT(profile) },
+    { "profile.title", AT(profile_title) },
     { "kernel", AT(kernel) },   { "tool", AT(tool) },           { "exit.kind", AT(exit_kind) },
 };
 

@@ -25,7 +25,7 @@ struct summary_side {
 struct fault_kind { const char *name; struct num n; };
 
 struct summary {
-    const char *program, *arguments, *profile, *kernel, *tool, *exit_kind; /* NULL: unknown                      */
+    const char *program, *arguments, *profile, *profile_title, *kernel, *tool, *exit_kind; /* NULL: unknown                      */
     struct num pid, parent, exit_value, threads, cpus, children, children_not_followed;
     struct num instructions, loads, stores, modifies, fetches, kernel_accesses;
     struct summary_side side[SIDES];

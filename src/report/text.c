@@ -106,6 +106,8 @@ static void head(struct text_view *v)
 {
     const struct summary *s = v->sum;
     const struct mmu_profile *profile = s->profile ? mmu_profile_find(s->profile) : NULL;
+    /* The results name the CPU; those of older versions only its profile. */
+    const char *title = s->profile_title ? s->profile_title : profile ? profile->title : s->profile ? s->profile : "unknown CPU";
     char line[1024], end[128], cpu[128];
 
     how_it_ended(s, end, sizeof end);
@@ -113,7 +115,7 @@ static void head(struct text_view *v)
     screen_put(&v->screen, BOLD, line);
     screen_right(&v->screen, s->exit_kind && !strcmp(s->exit_kind, "signalled") ? ALARM : PLAIN, v->screen.width, end);
     text_end(v);
-    format_name(cpu, sizeof cpu, profile ? profile->title : s->profile ? s->profile : "unknown CPU", 60, CUT_END);
+    format_name(cpu, sizeof cpu, title, 60, CUT_END);
     format_name(line, sizeof line, s->kernel ? s->kernel : "unknown", 20, CUT_END);
     screen_printf(&v->screen, DIM, "on %s with Linux %s; %s thread%s, %s CPU%s", cpu, line, format_num(s->threads).text,
                   s->threads.known && s->threads.n == 1 ? "" : "s", format_num(s->cpus).text, s->cpus.known && s->cpus.n == 1 ? "" : "s");

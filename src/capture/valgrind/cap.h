@@ -27,6 +27,7 @@
 #include "pub_tool_threadstate.h"
 #include "pub_tool_tooliface.h"
 
+#include "pagewalk/profile.h"
 #include "pagewalk/sim.h"
 
 /* ---- the tool's state: one process, one of each ------------------------------------------------------------ */

@@ -71,12 +71,22 @@ static void cannot_begin(const HChar *why)
     VG_(exit)(125);
 }
 
+/* A built-in profile's name, or a whole profile spelled out. */
+static const struct mmu_profile *profile_of(const HChar *text)
+{
+    static struct mmu_profile_store spelled;
+    struct mmu_profile_error err;
+    if (!mmu_profile_is_text(text, VG_(strlen)(text)))
+        return mmu_profile_find(text);
+    return mmu_profile_read(&spelled, text, VG_(strlen)(text), &err) ? &spelled.profile : NULL;
+}
+
 static void begin_session(void)
 {
     struct sim_config cfg = { 0 };
     SizeT bytes;
     void *block;
-    cap.profile = mmu_profile_find(cap.opt.profile);
+    cap.profile = profile_of(cap.opt.profile);
     if (!cap.profile)
         cannot_begin("no such CPU profile; `pagewalk cpus` lists them");
     cfg.machine.cpus = (unsigned)cap.opt.cpus;

@@ -360,6 +360,7 @@ static void write_program(void)
 {
     text("program", VG_(args_the_exename));
     text("profile", cap.profile->name);
+    text("profile.title", cap.profile->title);
     text("kernel", "6.18");
     text("tool", PAGEWALK_VERSION);
     text("exit.kind", cap.exiting ? "exited" : "signalled");
