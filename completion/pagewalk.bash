@@ -6,8 +6,14 @@ _pagewalk_options() {
     run) echo '--cpu --cpus --ram --trace-children -o --output --json --callgrind --top -q --quiet --keep --check --no-filter --help' ;;
     report) echo '--json --callgrind --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
-    script) echo '--strict --explain --help' ;;
+    script) echo '--strict --explain --cpu --help' ;;
     esac
+}
+
+# What --cpu takes: the built-in profiles, this machine, files.
+_pagewalk_profiles() {
+    compgen -W "host $("${COMP_WORDS[0]}" cpus --json 2>/dev/null | sed -n 's/^      "name": "\(.*\)",$/\1/p')" -- "$1"
+    compgen -f -- "$1"
 }
 
 # The word that is the program of `run`: the first that is neither an option nor an option's value; 0: not yet.
@@ -48,7 +54,7 @@ _pagewalk() {
     fi
     case $prev in
     --cpu)
-        COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" cpus --json 2>/dev/null | sed -n 's/^      "name": "\(.*\)",$/\1/p')" -- "$cur"))
+        COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
     --json | --callgrind | -o | --output)
         COMPREPLY=($(compgen -f -- "$cur"))
@@ -61,7 +67,7 @@ _pagewalk() {
     fi
     case $command in
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
-    cpus) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" cpus --json 2>/dev/null | sed -n 's/^      "name": "\(.*\)",$/\1/p')" -- "$cur")) ;;
+    cpus) COMPREPLY=($(_pagewalk_profiles "$cur")) ;;
     help) COMPREPLY=($(compgen -W 'run report cpus script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac

@@ -13,7 +13,9 @@ static const char help_run[] =
 "program's own input, output and exit status stay its own.\n"
 "\n"
 "What to simulate\n"
-"  --cpu PROFILE       the CPU whose TLBs are modelled (default skylake; `pagewalk cpus` lists them)\n"
+"  --cpu PROFILE       the CPU whose TLBs are modelled (default skylake; `pagewalk cpus` lists them);\n"
+"                      host is this machine by its CPUID, host:N its logical CPU N; a file holds a\n"
+"                      profile (`pagewalk probe` writes one) or a recorded CPUID dump\n"
 "  --cpus N            simulated CPUs, 1 to 64; threads are spread over them (default 1)\n"
 "  --ram SIZE          simulated memory, such as 512M or 4G (default: as much as this machine has)\n"
 "  --trace-children    follow child processes and programs started by exec; each is reported\n"
@@ -49,19 +51,20 @@ static const char help_report[] =
 static const char help_cpus[] =
 "usage: pagewalk cpus [--json] [PROFILE]\n"
 "\n"
-"Lists the CPU profiles that `pagewalk run --cpu` takes. With PROFILE, shows each of its TLBs and\n"
-"paging-structure caches and where the numbers come from.\n"
+"Lists the CPU profiles that `pagewalk run --cpu` takes. With PROFILE (a name, host, or a file), shows\n"
+"each of its TLBs and paging-structure caches and where the numbers come from.\n"
 "\n"
 "  --json              as JSON\n";
 
 static const char help_script[] =
-"usage: pagewalk script [--strict] [--explain] FILE\n"
+"usage: pagewalk script [--strict] [--explain] [--cpu PROFILE] FILE\n"
 "\n"
 "Drives a simulated machine and kernel by the commands in FILE, one a line; - is standard input.\n"
 "docs/scenario-language.md describes the commands.\n"
 "\n"
 "  --strict            end at the first error\n"
 "  --explain           before each answer, show every step that led to it\n"
+"  --cpu PROFILE       the CPU of machines that name none (default skylake); as for `pagewalk run`\n"
 "\n"
 "Exit status: 0; 1 when a command was answered by an error; 125 a failure of pagewalk.\n";
 

@@ -51,6 +51,19 @@ static bool opt_ram(struct interp *in, struct wish *w, struct word v)
     return true;
 }
 
+static bool other_profile(struct interp *in, struct wish *w, struct word v)
+{
+    const char *why = NULL;
+    char name[256];
+
+    if (!in->options.find_profile || !v.len || v.len >= sizeof name)
+        return fail(in, "unknown profile", &v);
+    memcpy(name, v.s, v.len);
+    name[v.len] = 0;
+    w->profile = in->options.find_profile(in->options.find_profile_ctx, name, &why);
+    return w->profile ? true : why ? fail(in, why, NULL) : fail(in, "unknown profile", &v);
+}
+
 static bool opt_profile(struct interp *in, struct wish *w, struct word v)
 {
     for (unsigned i = 0; mmu_profile_at(i); i++)
@@ -58,7 +71,7 @@ static bool opt_profile(struct interp *in, struct wish *w, struct word v)
             w->profile = mmu_profile_at(i);
             return true;
         }
-    return fail(in, "unknown profile", &v);
+    return other_profile(in, w, v);
 }
 
 static bool opt_vendor(struct interp *in, struct wish *w, struct word v)
@@ -301,7 +314,9 @@ static bool start(struct interp *in, const struct wish *wish)
 
 static void wish_defaults(struct interp *in, struct wish *w, bool boot)
 {
-    *w = (struct wish){ .boot = boot, .cpus = 1, .maxphyaddr = 46, .profile = mmu_profile_find("skylake") };
+    *w = (struct wish){ .boot = boot, .cpus = 1, .maxphyaddr = 46, .profile = in->options.profile };
+    if (!w->profile)
+        w->profile = mmu_profile_find("skylake");
     w->ram_bytes = in->options.ram_max_bytes < RAM_DEFAULT ? in->options.ram_max_bytes : RAM_DEFAULT;
     kernel_config_init(&w->kernel);
 }

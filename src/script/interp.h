@@ -9,11 +9,17 @@
 #include "pagewalk/types.h"
 
 struct interp;
+struct mmu_profile;
 
 struct interp_options {
     bool explain;
     u64 ram_max_bytes; /* machines larger than this are refused; 0: 1 TiB                                       */
     u64 len_max_bytes; /* reads, writes and mappings longer than this are refused; 0: no limit                  */
+    const struct mmu_profile *profile; /* of machines whose command names none; NULL: skylake                     */
+    /* Profiles that are not built in, for as long as the interpreter lives; NULL: there are none.  What is wrong with
+     * one that it does not give, it puts into *why. */
+    const struct mmu_profile *(*find_profile)(void *ctx, const char *name, const char **why);
+    void *find_profile_ctx;
 };
 
 /* NULL: out of memory.  Answers go to out, each line with its newline; out must live as long as the interpreter. */

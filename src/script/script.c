@@ -6,6 +6,7 @@
 #include "script.h"
 
 #include "interp.h"
+#include "probe/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,12 +141,64 @@ static int run(struct interp *in, struct reader *r, struct writer *w, bool stric
     return r->broken || w->broken ? FAILED : errors;
 }
 
+/* ---- profiles that are not built in: this machine, files ----------------------------------------------------------- */
+
+#define PROFILES_MAX 16
+
+struct profiles {
+    unsigned n;
+    struct { char name[256]; const struct mmu_profile *profile; } row[PROFILES_MAX];
+    struct resolve_error error;
+};
+
+/* Each is made once and kept: machines point to it. */
+static const struct mmu_profile *find_profile(void *ctx, const char *name, const char **why)
+{
+    struct profiles *p = ctx;
+    const struct mmu_profile *profile;
+    enum resolve done;
+
+    for (unsigned i = 0; i < p->n; i++)
+        if (!strcmp(p->row[i].name, name))
+            return p->row[i].profile;
+    if (p->n == PROFILES_MAX) {
+        *why = "more than 16 profiles that are not built in";
+        return NULL;
+    }
+    done = profile_resolve(name, &profile, &p->error);
+    if (done != RESOLVED) {
+        *why = done == RESOLVE_FAILED ? p->error.text : NULL;
+        return NULL;
+    }
+    snprintf(p->row[p->n].name, sizeof p->row[p->n].name, "%s", name);
+    return p->row[p->n++].profile = profile;
+}
+
+static const struct mmu_profile *default_profile(struct profiles *p, const char *name)
+{
+    const char *why = NULL;
+    const struct mmu_profile *profile = find_profile(p, name, &why);
+
+    if (!profile && why)
+        fprintf(stderr, "pagewalk script: %s\n", why);
+    else if (!profile)
+        fprintf(stderr, "pagewalk script: unknown CPU profile '%s'; `pagewalk cpus` lists them\n", name);
+    return profile;
+}
+
+static void release_profiles(struct profiles *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        profile_release(p->row[i].profile);
+}
+
 static const char usage_text[] =
-    "usage: pagewalk script [--strict] [--explain] FILE\n"
+    "usage: pagewalk script [--strict] [--explain] [--cpu PROFILE] FILE\n"
     "Drives a simulated machine and kernel by text, one command a line (docs/scenario-language.md).\n"
     "FILE may be - for standard input.\n"
     "  --strict    stop at the first error\n"
     "  --explain   tell every table read and every decision before the answer\n"
+    "  --cpu PROFILE  the CPU of machines that name none: a name, host, or a file (default skylake)\n"
     "Exit status: 0; 1 when a line was answered with an error; 125 when the script could not be run.\n";
 
 static int run_file(const char *path, const struct interp_options *options, bool strict)
@@ -178,12 +231,14 @@ int script_main(int argc, char **argv)
     static const struct option long_options[] = {
         { "strict", no_argument, NULL, 's' },
         { "explain", no_argument, NULL, 'e' },
+        { "cpu", required_argument, NULL, 'c' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct interp_options options = { 0 };
+    struct profiles profiles = { 0 };
+    struct interp_options options = { .find_profile = find_profile, .find_profile_ctx = &profiles };
     bool strict = false;
-    int c;
+    int c, status;
 
     optind = 0; /* the command may have used getopt before                                                     */
     while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
@@ -191,7 +246,11 @@ int script_main(int argc, char **argv)
             strict = true;
         else if (c == 'e')
             options.explain = true;
-        else if (c == 'h')
+        else if (c == 'c') {
+            options.profile = default_profile(&profiles, optarg);
+            if (!options.profile)
+                return FAILED;
+        } else if (c == 'h')
             return fputs(usage_text, stdout) < 0 ? FAILED : 0;
         else
             return FAILED;
@@ -200,5 +259,7 @@ int script_main(int argc, char **argv)
         fputs(usage_text, stderr);
         return FAILED;
     }
-    return run_file(argv[optind], &options, strict);
+    status = run_file(argv[optind], &options, strict);
+    release_profiles(&profiles);
+    return status;
 }
