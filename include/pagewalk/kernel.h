@@ -34,6 +34,8 @@ struct kernel_config {
     enum mm_thp thp;
     bool overcommit_never_refuse; /* vm.overcommit_memory=1                                                   */
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
+    bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
+    bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
 };
 /* Linux's defaults. */
 void kernel_config_init(struct kernel_config *cfg);
@@ -142,6 +144,7 @@ struct mm_trap_result {
     bool resume;             /* retry the access; else the signal below                                       */
     u8 signo, code;          /* MM_SIGSEGV / MM_SIGBUS and MM_SEGV_* / MM_BUS_ADRERR / MM_SI_KERNEL            */
     u8 kind;                 /* enum mm_fault_kind                                                            */
+    bool waits;              /* neither: the process waits for an answer through userfaultfd (see there)       */
     bool major;
     u64 addr;                /* si_addr                                                                       */
     u32 mapped_pages;        /* pages this fault made present (fault-around counts them all)                  */
@@ -157,6 +160,66 @@ void kernel_tick(struct kernel *k);
 
 /* Called once for each fault handled, including those of populate and mlock that no trap announced. */
 void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r), void *ctx);
+/* ---- userfaultfd(2) ---------------------------------------------------------------------------------------- *
+ * A fault in a registered range is put to whoever reads the userfaultfd, and the process waits: the trap's result
+ * says `waits`.  The receiver of kernel_on_uffd() may answer at once, within the trap (it may read, fill, change write
+ * protection and wake, nothing else); otherwise the embedder answers later and repeats the access then.  A waiting process that is woken has its fault
+ * handled again there and then, as the woken thread would.  A system call that would have to wait while it
+ * populates, and is not answered at once, returns -MM_EINTR.
+ * Events (fork, remap, remove, unmap) are queued as they happen; the call that causes one does not stop.  While one
+ * is unread the mappings count as changing: requests that fill pages return -MM_EAGAIN, as Linux's do while the
+ * caller waits.  `caller` makes the request: its CPU, and its memory as the source of a copy. */
+
+struct mm_uffd;                 /* an open userfaultfd of one address space                                   */
+struct mm_uffd_msg {
+    u8 event;                   /* MM_UFFD_EVENT_*                                                            */
+    u8 flags;                   /* of a page fault: MM_UFFD_FAULT_*                                           */
+    u64 address;                /* page fault; remap: from; remove and unmap: start                           */
+    u64 to, len_bytes;          /* remap; remove and unmap: the length                                        */
+    struct proc *proc;          /* page fault, with FEATURE_THREAD_ID: who waits                              */
+    struct mm_uffd *child;      /* fork: the child's userfaultfd, the reader's to close                       */
+};
+/* 0 and *out; -MM_EINVAL for unknown flags, -MM_ENOMEM. */
+long mm_userfaultfd(struct proc *p, int flags, struct mm_uffd **out);
+/* Everything is unregistered, who waits is woken. */
+void mm_uffd_close(struct mm_uffd *u);
+/* The oldest message; -MM_EAGAIN: none. */
+long mm_uffd_read(struct mm_uffd *u, struct mm_uffd_msg *out);
+void kernel_on_uffd(struct kernel *k, void (*fn)(void *ctx, struct mm_uffd *u), void *ctx);
+/* The process waits for an answer of this userfaultfd; NULL: it does not wait. */
+struct mm_uffd *mm_uffd_waiting(const struct proc *p);
+
+/* The requests (ioctl), with the structures' output fields.  *done: bytes done, or the error, as the structure's
+ * last field gets it; left alone where Linux leaves it. */
+long mm_uffd_api(struct mm_uffd *u, u64 api, u64 *features, u64 *ioctls);
+long mm_uffd_register(struct mm_uffd *u, u64 start, u64 len, u64 mode, u64 *ioctls);
+long mm_uffd_unregister(struct mm_uffd *u, u64 start, u64 len);
+long mm_uffd_wake(struct mm_uffd *u, u64 start, u64 len);
+long mm_uffd_copy(struct proc *caller, struct mm_uffd *u, u64 dst, u64 src, u64 len, u64 mode, s64 *done);
+long mm_uffd_zeropage(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode, s64 *done);
+long mm_uffd_continue(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode, s64 *done);
+long mm_uffd_poison(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode, s64 *done);
+long mm_uffd_move(struct proc *caller, struct mm_uffd *u, u64 dst, u64 src, u64 len, u64 mode, s64 *done);
+long mm_uffd_writeprotect(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode);
+
+/* ---- which pages were written ------------------------------------------------------------------------------- */
+
+/* A write to /proc/PID/clear_refs: 1 to 5; 4 clears soft-dirty (kernel_config.soft_dirty). */
+long mm_clear_refs(struct proc *p, int what);
+
+/* PAGEMAP_SCAN on /proc/PID/pagemap.  The region vector is the embedder's memory. */
+struct mm_page_region { u64 start, end, categories; };
+struct mm_scan {
+    u64 flags, start, end;      /* MM_SCAN_*                                                                  */
+    u64 max_pages;              /* 0: no limit                                                                */
+    u64 category_inverted, category_mask, category_anyof_mask, return_mask; /* MM_PAGE_IS_*                   */
+    struct mm_page_region *vec; /* NULL: nothing is wanted                                                    */
+    u64 vec_len;
+    u64 walk_end;               /* out: where the scan stopped                                                */
+};
+/* The number of regions, or -errno. */
+long mm_pagemap_scan(struct proc *p, struct mm_scan *scan);
+
 
 /* ---- what can be seen -------------------------------------------------------------------------------------- */
 

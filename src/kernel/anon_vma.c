@@ -114,7 +114,7 @@ bool anon_vma_fork(struct vma *child, const struct vma *parent)
 /* May b's pages, directly above a, belong to a's family?  Rights may differ, nothing else. */
 static bool adjacent_family(const struct vma *a, const struct vma *b)
 {
-    u64 may_differ = VM_ACCESS | vma_sticky_flags(a->mm->k);
+    u64 may_differ = VM_ACCESS | vma_ignored_flags(a->mm->k);
     return a->end == b->start && a->file == b->file && !((a->flags ^ b->flags) & ~may_differ) &&
            b->pgoff == a->pgoff + ((a->end - a->start) >> PAGE_LG2);
 }

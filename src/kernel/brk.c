@@ -56,6 +56,7 @@ static bool grow(struct proc *p, u64 from, u64 to)
         limits_uncharge(mm->k, pages);
         return false;
     }
+    v->flags |= p->k->new_flags;
     limits_account(mm, flags, (s64)pages);
     if (flags & VM_LOCKED)
         mm->locked_vm += pages;

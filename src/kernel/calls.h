@@ -35,6 +35,11 @@ struct frame *folio_of(const struct kernel *k, struct frame *f);
 void frame_get(struct kernel *k, struct frame *f);
 void frame_put(struct kernel *k, struct frame *f);
 
+/* contents.c */
+void contents_zero(struct kernel *k, pfn_t pfn, unsigned order);
+void contents_copy(struct kernel *k, struct frame *to, const struct frame *from);
+void contents_from(const struct mm *mm, u64 va, struct frame *to);
+
 /* lru.c */
 void lru_add(struct kernel *k, struct frame *f, enum lru_batch which);
 void lru_drain(struct kernel *k);
@@ -84,7 +89,7 @@ void gather_step(struct gather *g);
 void gather_flush(struct gather *g);
 
 /* move_entries.c */
-u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len);
+u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool drop_wp);
 
 /* zap.c */
 /* Guard markers go too; tables that became empty are freed; private copies of file pages stay. */
@@ -121,10 +126,18 @@ void anon_vma_unlink(struct vma *v);
 bool vma_is_fork_child(const struct vma *v);
 
 /* vma_merge.c */
+u64 vma_ignored_flags(const struct kernel *k);
 u64 vma_sticky_flags(const struct kernel *k);
 struct vma *merge_new(struct merge *g);
 long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags);
+long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_uffd *uffd);
 long vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper);
+
+/* change_prot.c */
+enum change_how { CHANGE_RIGHTS, CHANGE_WP, CHANGE_RESOLVE }; /* the mapping's; write-protect; no longer            */
+bool vma_tracks_soft_dirty(const struct vma *v);
+bool vma_uses_wp_markers(const struct vma *v);
+long change_protection(struct gather *g, struct vma *v, u64 start, u64 end, enum change_how how);
 
 /* addr.c, limits.c */
 u64 vma_start_gap(const struct vma *v);
@@ -136,8 +149,9 @@ bool limits_charge(struct kernel *k, u64 pages);
 void limits_uncharge(struct kernel *k, u64 pages);
 
 /* munmap.c, mmap.c, populate.c */
-struct unmapping { u64 start, end, pages, accounted; };
+struct unmapping { u64 start, end, pages, accounted; struct uffd_event *events; };
 long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u);
+void unmap_cancel(struct mm *mm, struct unmapping *u);
 void unmap_commit(struct mm *mm, const struct unmapping *u);
 long unmap_range(struct mm *mm, u64 start, u64 end);
 u64 vm_flags_of_prot(int prot);
@@ -155,6 +169,7 @@ enum fault_result wp_fault(struct fault *f, u64 *e);
 enum fault_result file_fault(struct fault *f);
 enum fault_result special_fault(struct fault *f);
 struct extent { u64 first, end; };       /* page numbers of a file                                             */
+bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bool write);
 struct extent folio_extent(const struct inode *i, u64 index);
 bool vma_is_shmem(const struct vma *v);
 bool vma_wants_writenotify(const struct vma *v);
@@ -189,6 +204,26 @@ void file_put(struct kernel *k, struct mm_file *f);
 struct mm_file *shmem_file_new(struct kernel *k, u64 bytes, bool charge);
 void unmap_file_range(struct inode *i, u64 from, u64 to, unsigned how);
 void truncate_inode(struct inode *i, u64 size);
+
+/* uffd.c, uffd_wait.c */
+struct mm_uffd *uffd_new(struct mm *mm, int flags, u64 features);
+void uffd_free(struct mm_uffd *u);
+void uffd_mm_ends(struct mm *mm);
+void uffd_reset(struct vma *v);
+bool uffd_fork(struct vma *child, struct uffd_event **events);
+long uffd_check_range(const struct mm_uffd *u, u64 start, u64 len);
+long uffd_protect(struct vma *v, u64 start, u64 end, bool protect);
+bool uffd_armed(const struct vma *v);
+enum fault_result uffd_fault(struct fault *f, u64 reason);
+bool uffd_answered(struct proc *p, u8 *waits);
+void uffd_wake(struct mm_uffd *u, u64 start, u64 end);
+void uffd_stop_waiting(struct proc *p);
+struct uffd_event *uffd_event_new(struct mm_uffd *u, u8 event, u64 address, u64 len);
+void uffd_event_drop(struct kernel *k, struct uffd_event *list);
+void uffd_event_send(struct uffd_event *list);
+bool uffd_removes(const struct vma *v, u64 start, u64 end);
+bool uffd_unmaps(const struct vma *v, u64 start, u64 end, struct uffd_event **list);
+void fault_retry(struct proc *p, const struct uffd_wait *w);
 
 /* proc.c, fork.c */
 void kernel_enter(struct proc *p);

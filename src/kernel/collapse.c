@@ -5,17 +5,19 @@
 #include "calls.h"
 
 /* Present pages of one page table; -1: something that cannot be collapsed. */
-static int present(const struct kernel *k, const u64 *pte)
+static int present(const struct vma *v, const u64 *pte)
 {
     int n = 0;
 
     for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
         const struct frame *f;
+        if (pte_wp(pte[i]) || (uffd_armed(v) && (!pte[i] || (pte[i] & PTE_SPECIAL))))
+            return -1;                    /* userfaultfd wants to know of every page */
         if (!pte[i] || (pte[i] & PTE_SPECIAL))
             continue;
         if (!pte_present(pte[i]))
             return -1;
-        f = frame_at(k, pte_pfn(pte[i]));
+        f = frame_at(v->mm->k, pte_pfn(pte[i]));
         if (f->kind != FRAME_ANON || (f->flags & FRAME_HUGE) || f->refs != f->mapped)
             return -1;
         n++;
@@ -33,7 +35,7 @@ static long collapse(struct vma *v, u64 va)
 
     if (!pmd || !pmd_table(*pmd))
         return pmd && pmd_huge(*pmd) ? 0 : -MM_EINVAL;
-    if (present(k, (u64 *)(void *)(k->hw.ram + (*pmd & X86_PTE_ADDR))) <= 0)
+    if (present(v, (u64 *)(void *)(k->hw.ram + (*pmd & X86_PTE_ADDR))) <= 0)
         return -MM_EINVAL;
     block = frames_alloc(k, HUGE_ORDER, FRAME_ANON);
     if (pfn_is_none(block))

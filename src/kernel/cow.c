@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cow.c - a write to a present page whose entry is read-only, in a mapping that allows writing.  Called by fault.c.
+ *   write-protected           userfaultfd is asked, or (async) the mark alone goes and the rest follows
  *   shared mapping            the file system is told, the entry becomes writable
  *   anonymous, ours alone     made writable (reuse)
  *   anyone else's, or zero    copied
@@ -43,6 +44,7 @@ static enum fault_result copy(struct fault *f, u64 *e, struct frame *old)
     pte_store(k, e, 0);
     flush_page(mm, f->addr);
     if (old) {
+        contents_copy(k, frame_at(k, pfn), old);
         rmap_remove(mm, old, f->addr);
         rss_add(mm, old, -1);
         f->out->copied_pages++;
@@ -59,7 +61,7 @@ static enum fault_result copy(struct fault *f, u64 *e, struct frame *old)
 
 static void make_writable(struct fault *f, u64 *e)
 {
-    pte_store(f->mm->k, e, *e | X86_PTE_RW | X86_PTE_A | X86_PTE_D);
+    pte_store(f->mm->k, e, *e | X86_PTE_RW | X86_PTE_A | f->mm->k->dirty_bits);
 }
 
 enum fault_result wp_fault(struct fault *f, u64 *e)
@@ -67,6 +69,12 @@ enum fault_result wp_fault(struct fault *f, u64 *e)
     struct kernel *k = f->mm->k;
     struct frame *page = *e & PTE_SPECIAL ? NULL : frame_at(k, pte_pfn(*e));
 
+    if ((*e & PTE_UFFD_WP) && (f->vma->flags & VM_UFFD_WP)) {
+        if (!(f->vma->uffd->features & MM_UFFD_FEATURE_WP_ASYNC))
+            return uffd_fault(f, VM_UFFD_WP);
+        EXPLAIN(k, "userfaultfd: written, no longer write-protected", 0);
+        pte_store(k, e, *e & ~PTE_UFFD_WP);
+    }
     if (f->vma->flags & (VM_SHARED | VM_MAYSHARE)) {
         EXPLAIN(k, "shared mapping: first write to a clean page, made writable", 0);
         if (page)

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * fault.c - the page-fault handler.  kernel_trap() is called by the embedder when the machine faults; populate and
- * mlock come in below the trap, at fault_handle().
+ * fault.c - the page-fault handler below the trap (trap.c): a mapping was found and allows the access.  Populate and
+ * mlock come in here too, at fault_handle().
  *
- *   trap -> find the mapping (grow the stack) -> may it? -> fault_handle -> entry none:    anonymous, file or special
- *                                                                        -> entry present: write to a read-only page
+ *   fault_handle -> entry none:     anonymous, file or special
+ *                -> entry present:  write to a read-only page
+ *                -> a marker:       guard, poison, write-protected
  * A fault that succeeds counts as minor or major, also when nothing needed doing; one that ends in a signal does not.
- * Instruction fetch is not checked for a page that is not present: the page appears and the retried fetch faults. */
+ * Instruction fetch is not checked for a page that is not present: the page appears and the retried fetch faults.
+ * A fault that userfaultfd has to answer ends with FAULT_WAIT. */
 #include "calls.h"
 
+/* The first write to a page of a shared mapping must be noticed: by its file system or by whoever tracks writes. */
+static bool wants_write_fault(const struct vma *v)
+{
+    return vma_wants_writenotify(v) || (v->flags & VM_UFFD_WP) || vma_tracks_soft_dirty(v);
+}
+
 /* The rights that a fresh entry of this mapping gets.  A private page is never writable by itself; a shared one is,
- * unless the file system wants to know of the first write. */
+ * unless somebody wants to know of the first write. */
 u64 vma_page_prot(const struct vma *v)
 {
     u64 e = X86_PTE_US | X86_PTE_A;
@@ -19,7 +27,7 @@ u64 vma_page_prot(const struct vma *v)
     e |= X86_PTE_P;
     if (!(v->flags & VM_EXEC))
         e |= X86_PTE_XD;
-    if ((v->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) && !vma_wants_writenotify(v))
+    if ((v->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE) && !wants_write_fault(v))
         e |= X86_PTE_RW;
     return e;
 }
@@ -34,9 +42,11 @@ static void finish_kind(struct fault *f, enum mm_fault_kind kind, u32 mapped)
 void map_new_anon(struct fault *f, u64 *e, struct frame *page)
 {
     struct mm *mm = f->mm;
-    u64 entry = vma_page_prot(f->vma) | pfn_to_pa(frame_pfn(mm->k, page)) | X86_PTE_D;
+    u64 entry = vma_page_prot(f->vma) | pfn_to_pa(frame_pfn(mm->k, page)) | mm->k->dirty_bits;
 
-    if (f->vma->flags & VM_WRITE)
+    if (f->marked_wp)
+        entry |= PTE_UFFD_WP;
+    else if (f->vma->flags & VM_WRITE)
         entry |= X86_PTE_RW;
     page->flags |= FRAME_EXCLUSIVE;
     rmap_add(mm, page, f->addr);          /* the first mapping needs no memory */
@@ -55,13 +65,17 @@ static enum fault_result anonymous(struct fault *f)
     if (!e)
         return FAULT_OOM;
     if (!f->write && !(f->vma->flags & VM_DROPPABLE)) {
+        if (f->vma->flags & VM_UFFD_MISSING)
+            return uffd_fault(f, VM_UFFD_MISSING);
         EXPLAIN(k, "fault: first touch is a read: the shared zero page, read-only", 0);
-        pte_store(k, e, vma_page_prot(f->vma) | pfn_to_pa(k->zero) | PTE_SPECIAL);
+        pte_store(k, e, vma_page_prot(f->vma) | pfn_to_pa(k->zero) | PTE_SPECIAL | (f->marked_wp ? PTE_UFFD_WP : 0));
         finish_kind(f, MM_FAULT_ZEROPAGE, 1);
         return FAULT_DONE;
     }
     if (!anon_vma_prepare(f->vma))
         return FAULT_OOM;
+    if (f->vma->flags & VM_UFFD_MISSING)
+        return uffd_fault(f, VM_UFFD_MISSING);
     pfn = frames_alloc(k, 0, FRAME_ANON);
     if (pfn_is_none(pfn))
         return FAULT_OOM;
@@ -85,6 +99,29 @@ static enum fault_result missing(struct fault *f, const u64 *pmd)
     return f->vma->file ? file_fault(f) : special_fault(f);
 }
 
+/* The entry says something of a page that is not there. */
+static enum fault_result marked(struct fault *f, const u64 *pmd, u64 *e)
+{
+    struct kernel *k = f->mm->k;
+
+    if (*e & PTE_MARK_POISON) {
+        EXPLAIN(k, "fault: a poisoned page", 0);
+        return FAULT_POISON;
+    }
+    if (*e & PTE_MARK_GUARD) {
+        EXPLAIN(k, "fault: a guard marker", 0);
+        return FAULT_SIGSEGV;
+    }
+    if (!(f->vma->flags & VM_UFFD_WP)) {  /* left over from a registration */
+        pte_store(k, e, 0);
+        finish_kind(f, MM_FAULT_SPURIOUS, 0);
+        return FAULT_DONE;
+    }
+    EXPLAIN(k, "fault: write-protected before it was there", 0);
+    f->marked_wp = true;
+    return missing(f, pmd);
+}
+
 /* handle_pte_fault: what the entry says decides. */
 static enum fault_result by_entry(struct fault *f)
 {
@@ -100,14 +137,12 @@ static enum fault_result by_entry(struct fault *f)
     e = pmd && pmd_table(*pmd) ? pgtable_find(f->mm, f->addr, 0) : NULL;
     if (!e || !*e)
         return missing(f, pmd);
-    if (!pte_present(*e)) {
-        EXPLAIN(k, "fault: a guard marker", 0);
-        return FAULT_SIGSEGV;
-    }
+    if (!pte_present(*e))
+        return marked(f, pmd, e);
     if (f->write && !(*e & X86_PTE_RW))
         return wp_fault(f, e);
     EXPLAIN(k, "fault: nothing to do, the entry already allows it", 0);
-    pte_store(k, e, *e | X86_PTE_A | (f->write ? X86_PTE_D : 0));
+    pte_store(k, e, *e | X86_PTE_A | (f->write ? k->dirty_bits : 0));
     finish_kind(f, MM_FAULT_SPURIOUS, 0);
     return FAULT_DONE;
 }
@@ -124,6 +159,10 @@ enum fault_result fault_handle(struct fault *f)
     if (r != FAULT_DONE)
         return r;
     o->resume = true;
+    /* Waiting under the mapping's own lock is not remembered; after a wait with the whole address space locked the
+     * fault counts as major (FAULT_FLAG_TRIED). */
+    if (f->waits > (f->trap && f->trap->user && k->q.vma_lock ? 1 : 0))
+        o->major = true;
     if (o->major)
         c->major++;
     else
@@ -141,103 +180,6 @@ void fault_tell(struct kernel *k, u64 addr, const struct mm_trap_result *o)
             o->copied_pages, o->zeroed_pages);
     if (k->on_fault)
         k->on_fault(k->on_fault_ctx, k->actor, addr, o);
-}
-
-/* ---- the trap -------------------------------------------------------------------------------------------------- */
-
-static void raise(struct kernel *k, struct mm_trap_result *o, u8 signo, u8 code, u64 addr)
-{
-    static const char *const reason[] = { "no mapping", "the mapping forbids it" };
-
-    *o = (struct mm_trap_result){ .signo = signo, .code = code, .kind = MM_FAULT_INVALID, .addr = addr };
-    k->actor->counters.faults[MM_FAULT_INVALID]++;
-    if (signo == MM_SIGSEGV && code <= MM_SEGV_ACCERR)
-        EXPLAIN(k, "fault at %x: SIGSEGV, %s", addr, TEXT(reason[code - 1]));
-    else
-        EXPLAIN(k, "fault at %x: signal %d, code %d", addr, signo, code);
-    if (k->on_fault)
-        k->on_fault(k->on_fault_ctx, k->actor, addr, o);
-}
-
-/* The mapping that contains addr; a grows-down mapping above it is grown to it. */
-static struct vma *find_or_grow(struct mm *mm, u64 addr, bool *grew)
-{
-    struct vma *v = vma_find(mm, addr);
-
-    if (!v || v->start <= addr)
-        return v;
-    if (!(v->flags & VM_GROWSDOWN) || stack_grow(v, page_down(addr)))
-        return NULL;
-    *grew = true;
-    return v;
-}
-
-/* access_error(): a write needs VM_WRITE; a read that met a present page is forbidden by its entry; other reads need
- * any right at all. */
-static bool forbidden(const struct vma *v, u32 error)
-{
-    if (error & PF_W)
-        return !(v->flags & VM_WRITE);
-    if (error & PF_P)
-        return true;
-    return !(v->flags & VM_ACCESS);
-}
-
-static void page_fault(struct kernel *k, struct proc *p, const struct hw_trap *t, struct mm_trap_result *o)
-{
-    struct fault f = { .mm = p->mm, .addr = page_down(t->cr2), .write = t->error & PF_W, .out = o };
-
-    EXPLAIN(k, "page fault at %x: %s by %s, page %s", t->cr2,
-            TEXT(t->error & PF_I ? "fetch" : t->error & PF_W ? "write" : "read"),
-            TEXT(t->user ? "the program" : "the kernel"), TEXT(t->error & PF_P ? "present" : "not present"));
-    if (t->error & PF_RSVD) {             /* corrupted tables: the kernel kills */
-        raise(k, o, MM_SIGKILL, 0, t->cr2);
-        return;
-    }
-    if (t->cr2 >= TASK_SIZE) {
-        raise(k, o, MM_SIGSEGV, MM_SEGV_MAPERR, t->cr2);
-        return;
-    }
-    f.vma = find_or_grow(p->mm, t->cr2, &f.grew);
-    if (!f.vma) {
-        raise(k, o, MM_SIGSEGV, MM_SEGV_MAPERR, t->cr2);
-        return;
-    }
-    EXPLAIN(k, "mapping %x-%x, rights %d (1 read, 2 write, 4 exec)", f.vma->start, f.vma->end,
-            f.vma->flags & VM_ACCESS);
-    if (forbidden(f.vma, t->error)) {
-        raise(k, o, MM_SIGSEGV, MM_SEGV_ACCERR, t->cr2);
-        return;
-    }
-    switch (fault_handle(&f)) {
-    case FAULT_DONE:
-        o->addr = t->cr2;
-        fault_tell(k, t->cr2, o);
-        break;
-    case FAULT_SIGBUS:
-        raise(k, o, MM_SIGBUS, MM_BUS_ADRERR, t->cr2);
-        break;
-    case FAULT_SIGSEGV:
-        raise(k, o, MM_SIGSEGV, MM_SEGV_MAPERR, t->cr2);
-        break;
-    case FAULT_OOM:
-        raise(k, o, MM_SIGKILL, 0, t->cr2);
-        break;
-    }
-}
-
-void kernel_trap(struct kernel *k, unsigned cpu, const struct hw_trap *trap, struct mm_trap_result *out)
-{
-    struct proc *p = k->cpu[cpu].proc;
-
-    CHECK(p && p->mm);
-    k->this_cpu = cpu;
-    k->actor = p;
-    *out = (struct mm_trap_result){ .addr = trap->cr2 };
-    if (trap->vector == 14)
-        page_fault(k, p, trap, out);
-    else                                  /* #GP, #SS: an address that is not canonical */
-        raise(k, out, trap->vector == 12 ? MM_SIGBUS : MM_SIGSEGV, MM_SI_KERNEL, 0);
 }
 
 static const char *const kind_names[MM_FAULT_KINDS] = {

@@ -14,7 +14,7 @@ static u64 index_of(const struct vma *v, u64 va) { return v->pgoff + ((va - v->s
 /* ---- entries --------------------------------------------------------------------------------------------------- */
 
 /* Map one page of the cache at va; false: no memory, nothing has changed. */
-static bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bool write)
+bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bool write)
 {
     struct mm *mm = v->mm;
     u64 entry = vma_page_prot(v) | pfn_to_pa(frame_pfn(mm->k, page));
@@ -22,7 +22,9 @@ static bool map_cache_page(struct vma *v, u64 *e, u64 va, struct frame *page, bo
     if (!rmap_add(mm, page, va))
         return false;
     if (write)
-        entry |= X86_PTE_RW | X86_PTE_D;
+        entry |= X86_PTE_RW | mm->k->dirty_bits;
+    if (pte_wp(*e))                       /* a marker says: write-protected */
+        entry = (entry | PTE_UFFD_WP) & ~X86_PTE_RW;
     frame_get(mm->k, page);
     rss_add(mm, page, 1);
     pte_store(mm->k, e, entry);
@@ -159,6 +161,8 @@ static enum fault_result get_page(struct fault *f, struct frame **page)
         return FAULT_SIGBUS;
     }
     *page = cache_get(i, index, &oom);
+    if (*page && (f->vma->flags & VM_UFFD_MINOR))
+        return uffd_fault(f, VM_UFFD_MINOR);
     if (*page) {
         readahead_hit(file, f->vma, *page, index);
         return FAULT_DONE;
@@ -166,6 +170,8 @@ static enum fault_result get_page(struct fault *f, struct frame **page)
     if (oom)
         return FAULT_OOM;
     if (i->fs == MM_FS_TMPFS) {
+        if (f->vma->flags & VM_UFFD_MISSING)
+            return uffd_fault(f, VM_UFFD_MISSING);
         *page = cache_add(i, index);
         f->out->zeroed_pages++;
     } else {
@@ -185,7 +191,8 @@ static enum fault_result finish(struct fault *f, struct frame *page, bool write)
     struct inode *i = v->file->inode;
     u64 index = index_of(v, f->addr), *e = pgtable_make(f->mm, f->addr, 0);
     struct extent x = folio_extent(i, index);
-    bool oom = false, whole = k->q.whole_folios && x.end - x.first > 1 && folio_fits(f, x);
+    bool oom = false, whole = k->q.whole_folios && x.end - x.first > 1 && folio_fits(f, x) &&
+                           !uffd_armed(v);
 
     if (!e)
         return FAULT_OOM;
@@ -215,7 +222,8 @@ static enum fault_result read_fault(struct fault *f)
     enum fault_result r;
 
     f->out->kind = vma_is_shmem(f->vma) ? MM_FAULT_SHMEM : MM_FAULT_FILE_READ;
-    if (f->mm->k->cfg.fault_around_bytes > PAGE_BYTES && fault_around(f))
+    if (f->mm->k->cfg.fault_around_bytes > PAGE_BYTES && !(f->vma->flags & (VM_UFFD_WP | VM_UFFD_MINOR)) &&
+        fault_around(f))
         return FAULT_DONE;
     r = get_page(f, &page);
     return r == FAULT_DONE ? finish(f, page, false) : r;
@@ -242,6 +250,7 @@ static enum fault_result copy_fault(struct fault *f, enum fault_result (*source)
         return r == FAULT_DONE ? FAULT_OOM : r;
     }
     EXPLAIN(k, "private file mapping, write first: copied to frame %x", pfn.n);
+    contents_copy(k, frame_at(k, pfn), page);
     map_new_anon(f, e, frame_at(k, pfn));
     f->out->kind = MM_FAULT_FILE_COPY;
     f->out->copied_pages++;

@@ -5,8 +5,11 @@
  * and are old in the child; shared ones are clean in the child.  The parent's TLBs are flushed at the end. */
 #include "calls.h"
 
-static bool needs_copy(const struct vma *v)
+/* Write protection by userfaultfd is found nowhere else. */
+static bool needs_copy(const struct vma *child, const struct vma *v)
 {
+    if (child->flags & VM_UFFD_WP)
+        return true;
     return v->anon_vma || (v->flags & (VM_PFNMAP | VM_MIXEDMAP | VM_MAYBE_GUARD));
 }
 
@@ -18,8 +21,11 @@ static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to
     struct kernel *k = parent->mm->k;
     u64 e = *from;
 
-    if (!pte_present(e)) {                /* a guard marker */
-        pte_store(k, to, e);
+    if (!pte_present(e)) {
+        if (!(child->flags & VM_UFFD_WP) && pte_marker(e))
+            e &= ~PTE_MARK_WP;
+        if (e != PTE_MARKER)
+            pte_store(k, to, e);
         return true;
     }
     if (pte_counted(e)) {
@@ -36,6 +42,8 @@ static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to
     }
     if (child->flags & VM_SHARED)
         e &= ~X86_PTE_D;
+    if (!(child->flags & VM_UFFD_WP))
+        e &= ~PTE_UFFD_WP;
     pte_store(k, to, e & ~X86_PTE_A);
     return true;
 }
@@ -49,6 +57,9 @@ static bool copy_entries(struct vma *child, struct vma *parent)
         if (s.pmd && pmd_huge(*s.pmd)) {
             if (!huge_fork(child->mm, parent->mm, s.pmd, va))
                 return false;
+            to = pgtable_find(child->mm, va, 1);
+            if (!(child->flags & VM_UFFD_WP) && (*to & PTE_UFFD_WP))
+                pte_store(parent->mm->k, to, *to & ~PTE_UFFD_WP);
             continue;
         }
         if (!s.pte)
@@ -64,7 +75,7 @@ static bool copy_entries(struct vma *child, struct vma *parent)
 }
 
 /* The child's copy of one mapping, in its tree; NULL: no memory, what was copied so far is in the tree. */
-static struct vma *copy_vma(struct mm *child, struct vma *v)
+static struct vma *copy_vma(struct mm *child, struct vma *v, struct uffd_event **events)
 {
     struct vma *c = heap_alloc(child->k, sizeof *c);
 
@@ -76,7 +87,7 @@ static struct vma *copy_vma(struct mm *child, struct vma *v)
     c->anon_vma = NULL;
     c->file_link = NULL;
     c->flags &= ~(u64)VM_LOCKED_MASK;
-    if (!(v->flags & VM_WIPEONFORK) && !anon_vma_fork(c, v)) {
+    if (!uffd_fork(c, events) || (!(v->flags & VM_WIPEONFORK) && !anon_vma_fork(c, v))) {
         heap_free(child->k, c, sizeof *c);
         return NULL;
     }
@@ -87,7 +98,7 @@ static struct vma *copy_vma(struct mm *child, struct vma *v)
     return c;
 }
 
-static bool copy_mappings(struct mm *child, struct mm *parent)
+static bool copy_mappings(struct mm *child, struct mm *parent, struct uffd_event **events)
 {
     for (struct vma *v = parent->first; v; v = v->next) {
         u64 pages = (v->end - v->start) >> PAGE_LG2;
@@ -98,12 +109,12 @@ static bool copy_mappings(struct mm *child, struct mm *parent)
         }
         if ((v->flags & VM_ACCOUNT) && !limits_charge(child->k, pages))
             return false;
-        c = copy_vma(child, v);
+        c = copy_vma(child, v, events);
         if (!c) {
             limits_uncharge(child->k, v->flags & VM_ACCOUNT ? pages : 0);
             return false;
         }
-        if (!(v->flags & VM_WIPEONFORK) && needs_copy(v) && !copy_entries(c, v))
+        if (!(v->flags & VM_WIPEONFORK) && needs_copy(c, v) && !copy_entries(c, v))
             return false;
     }
     return true;
@@ -113,6 +124,7 @@ static bool copy_mappings(struct mm *child, struct mm *parent)
 struct mm *fork_mm(struct mm *parent)
 {
     struct mm *child = mm_new(parent->k);
+    struct uffd_event *events = NULL;
     bool ok;
 
     if (!child)
@@ -126,10 +138,13 @@ struct mm *fork_mm(struct mm *parent)
     child->start_stack = parent->start_stack;
     child->mmap_base = parent->mmap_base;
     child->def_flags = parent->def_flags & ~(u64)VM_LOCKED_MASK;
-    ok = copy_mappings(child, parent);
+    ok = copy_mappings(child, parent, &events);
     flush_mm(parent);
-    if (ok)
+    if (ok) {
+        uffd_event_send(events);
         return child;
+    }
     mm_put(child);
+    uffd_event_drop(parent->k, events);
     return NULL;
 }

@@ -91,6 +91,8 @@ pfn_t frames_alloc(struct kernel *k, unsigned order, enum frame_kind kind)
     k->kind_frames[kind] += 1ull << order;
     for (u32 i = 0; i < 1u << order; i++)
         k->frames[n + i] = (struct frame){ .refs = 1, .kind = (u8)kind };
+    if (kind != FRAME_TABLE)
+        contents_zero(k, (pfn_t){ n }, order);
     return (pfn_t){ n };
 }
 

@@ -73,7 +73,7 @@ static u64 leaf(const struct vma *v, pfn_t pfn) { return vma_page_prot(v) | pfn_
 
 static u64 fresh_leaf(const struct vma *v, pfn_t pfn)
 {
-    return leaf(v, pfn) | X86_PTE_D | (v->flags & VM_WRITE ? X86_PTE_RW : 0);
+    return leaf(v, pfn) | v->mm->k->dirty_bits | (v->flags & VM_WRITE ? X86_PTE_RW : 0);
 }
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
@@ -151,6 +151,10 @@ bool huge_anon_fault(struct fault *f, enum fault_result *r)
     pmd = pgtable_make(f->mm, f->addr, 1);
     if (!pmd)
         return true;
+    if (f->vma->flags & VM_UFFD_MISSING) {
+        *r = uffd_fault(f, VM_UFFD_MISSING);
+        return true;
+    }
     if (!(f->write ? map_new(f, pmd, false) : map_zero(f, pmd)))
         return false;
     if (f->grew)
@@ -165,7 +169,10 @@ enum fault_result huge_wp_fault(struct fault *f, u64 *pmd)
     struct kernel *k = f->mm->k;
     struct frame *head;
 
-    if (*pmd & PTE_SPECIAL) {
+    if ((*pmd & PTE_UFFD_WP) && (f->vma->flags & VM_UFFD_WP)) {
+        if (!(f->vma->uffd->features & MM_UFFD_FEATURE_WP_ASYNC))
+            return uffd_fault(f, VM_UFFD_WP);
+    } else if (*pmd & PTE_SPECIAL) {
         if (k->q.huge_zero_cow_huge && map_new(f, pmd, true))
             return FAULT_DONE;
     } else {
@@ -174,7 +181,7 @@ enum fault_result huge_wp_fault(struct fault *f, u64 *pmd)
             lru_drain(k);
         if ((head->flags & FRAME_EXCLUSIVE) || head->refs == PTRS_PER_TABLE) {
             set_exclusive(head, true);
-            pte_store(k, pmd, *pmd | X86_PTE_RW | X86_PTE_A | X86_PTE_D);
+            pte_store(k, pmd, *pmd | X86_PTE_RW | X86_PTE_A | k->dirty_bits);
             EXPLAIN(k, "cow: nobody else has the 2 MiB page: made writable", 0);
             f->out->kind = MM_FAULT_COW_REUSE;
             return FAULT_DONE;

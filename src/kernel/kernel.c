@@ -74,6 +74,8 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     k->zero = frames_alloc(k, 0, FRAME_RESERVED);
     k->vdso = frames_alloc(k, 0, FRAME_FILE);
     k->huge_zero = PFN_NONE;
+    k->dirty_bits = X86_PTE_D | (cfg->soft_dirty ? PTE_SOFT_DIRTY : 0);
+    k->new_flags = cfg->soft_dirty ? VM_SOFTDIRTY : 0;
     start_cpus(k);
     return k;
 }

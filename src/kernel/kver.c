@@ -9,9 +9,13 @@
 
 static const struct { u16 offset, since, last; } rules[] = {
     RULE(unmap_drains, OLDEST, 617),
+    RULE(vma_lock, 604, EVER),
+    RULE(uffd_poison, 606, EVER),
+    RULE(uffd_async, 607, EVER),
     RULE(stack_nohuge, 607, EVER),
     RULE(thp_align, 607, EVER),
     RULE(uncharge_unfaulted, 607, EVER),
+    RULE(uffd_move, 608, EVER),
     RULE(mseal, 610, EVER),
     RULE(guard_regions, 613, EVER),
     RULE(huge_zero_cow_huge, 613, EVER),
@@ -19,9 +23,11 @@ static const struct { u16 offset, since, last; } rules[] = {
     RULE(guard_files, 615, EVER),
     RULE(merge_unfaulted, 616, EVER),
     RULE(mremap_checks_first, 617, EVER),
+    RULE(uffd_own_only, 617, EVER),
     RULE(whole_folios, 618, EVER),
     RULE(tail_needs_table, 618, EVER),
     RULE(guard_flag, 619, EVER),
+    RULE(sticky_flags, 619, EVER),
 };
 
 /* false: older than anything known. */

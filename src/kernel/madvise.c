@@ -58,6 +58,8 @@ static long dontneed(struct vma *v, u64 start, u64 end, bool locked_too)
 {
     if (v->flags & (VM_PFNMAP | (locked_too ? 0 : VM_LOCKED)))
         return -MM_EINVAL;
+    if (!uffd_removes(v, start, end))
+        return -MM_ENOMEM;
     zap_single(v, start, end, ZAP_RECLAIM);
     return 0;
 }
@@ -114,6 +116,8 @@ static long lazyfree(struct vma *v, u64 start, u64 end)
 {
     if (!vma_is_anon(v) || (v->flags & (VM_LOCKED | VM_PFNMAP)))
         return -MM_EINVAL;
+    if (!uffd_removes(v, start, end))
+        return -MM_ENOMEM;
     free_range(v, start, end, false);
     return 0;
 }
@@ -148,7 +152,7 @@ static long remove_pages(struct vma *v, u64 start, u64 end)
         return -MM_EINVAL;
     if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
         return -MM_EACCES;
-    if (!cache_settle(v->file->inode))
+    if (!cache_settle(v->file->inode) || !uffd_removes(v, start, end))
         return -MM_ENOMEM;
     unmap_file_range(v->file->inode, first, last, ZAP_CACHE_ONLY);
     cache_remove(v->file->inode, first, last);
@@ -187,7 +191,7 @@ static long guard_remove(struct vma *v, u64 start, u64 end)
         if (!s.pte)
             continue;
         for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
-            if (*e == PTE_GUARD)
+            if (pte_marker(*e) && (*e & PTE_MARK_GUARD))
                 pte_store(v->mm->k, e, 0);
     }
     return 0;

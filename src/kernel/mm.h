@@ -27,19 +27,24 @@
 enum {
     VM_READ = 0x1, VM_WRITE = 0x2, VM_EXEC = 0x4, VM_SHARED = 0x8,
     VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40, VM_MAYSHARE = 0x80,
-    VM_GROWSDOWN = 0x100, VM_PFNMAP = 0x400, VM_MAYBE_GUARD = 0x800, VM_LOCKED = 0x2000, VM_IO = 0x4000,
+    VM_GROWSDOWN = 0x100, VM_UFFD_MISSING = 0x200, VM_PFNMAP = 0x400, VM_MAYBE_GUARD = 0x800, VM_UFFD_WP = 0x1000,
+    VM_LOCKED = 0x2000, VM_IO = 0x4000,
     VM_SEQ_READ = 0x8000, VM_RAND_READ = 0x10000, VM_DONTCOPY = 0x20000, VM_DONTEXPAND = 0x40000,
     VM_LOCKONFAULT = 0x80000, VM_ACCOUNT = 0x100000, VM_NORESERVE = 0x200000, VM_HUGETLB = 0x400000,
-    VM_WIPEONFORK = 0x2000000, VM_DONTDUMP = 0x4000000, VM_MIXEDMAP = 0x10000000, VM_HUGEPAGE = 0x20000000,
-    VM_NOHUGEPAGE = 0x40000000,
+    VM_WIPEONFORK = 0x2000000, VM_DONTDUMP = 0x4000000, VM_SOFTDIRTY = 0x8000000, VM_MIXEDMAP = 0x10000000,
+    VM_HUGEPAGE = 0x20000000, VM_NOHUGEPAGE = 0x40000000,
 };
 #define VM_MERGEABLE 0x80000000ull
+#define VM_PKEY_SHIFT 32                      /* four bits: the protection key                                 */
+#define VM_PKEY (15ull << VM_PKEY_SHIFT)
 #define VM_DROPPABLE (1ull << 40)
+#define VM_UFFD_MINOR (1ull << 41)
 #define VM_SEALED (1ull << 42)
 #define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAYACCESS (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 #define VM_LOCKED_MASK (VM_LOCKED | VM_LOCKONFAULT)
 #define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_UFFD (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
 #define TASK_SIZE 0x7ffffffff000ull
 #define MMAP_BASE 0x7ffff7fff000ull /* address randomisation off, 8 MiB stack limit                          */
@@ -54,10 +59,22 @@ enum {
 
 #define PTE_SPECIAL (1ull << 9)              /* a frame without counts: the zero page, [vvar]                 */
 #define PTE_PROTNONE (1ull << 8)             /* with P=0: present to the kernel, no access for anyone         */
-#define PTE_GUARD ((29ull << 59) | (1ull << 1)) /* not present: a guard marker of MADV_GUARD_INSTALL           */
+#define PTE_UFFD_WP (1ull << 10)             /* write-protected by userfaultfd                                */
+#define PTE_SOFT_DIRTY (1ull << 11)          /* written since clear_refs 4                                    */
+#define PTE_PKEY (15ull << X86_PKEY_SHIFT)
+/* Not present: markers, which say something of a page that is not there.  They can be combined. */
+#define PTE_MARKER (29ull << 59)
+#define PTE_MARK_GUARD (1ull << 1)           /* MADV_GUARD_INSTALL                                            */
+#define PTE_MARK_WP (1ull << 2)              /* write-protected by userfaultfd before it was there            */
+#define PTE_MARK_POISON (1ull << 3)          /* UFFDIO_POISON                                                 */
+#define PTE_GUARD (PTE_MARKER | PTE_MARK_GUARD)
 #define PTE_TABLE (X86_PTE_P | X86_PTE_RW | X86_PTE_US | X86_PTE_A | X86_PTE_D)
 
 static inline bool pte_present(u64 e) { return (e & X86_PTE_P) || (e & PTE_PROTNONE); }
+static inline bool pte_marker(u64 e) { return !pte_present(e) && e >> 59 == PTE_MARKER >> 59; }
+static inline bool pte_none_or_marker(u64 e) { return !e || pte_marker(e); }
+/* userfaultfd write-protects the page, whether it is there or not. */
+static inline bool pte_wp(u64 e) { return pte_present(e) ? e & PTE_UFFD_WP : pte_marker(e) && (e & PTE_MARK_WP); }
 static inline pfn_t pte_pfn(u64 e) { return pa_to_pfn(e & X86_PTE_ADDR); }
 /* A present entry whose frame is counted (not special). */
 static inline bool pte_counted(u64 e) { return pte_present(e) && !(e & PTE_SPECIAL); }
@@ -122,6 +139,7 @@ struct vma {
     struct avc *chain;                    /* oldest first; more than one after a fork                        */
     struct mm_file *file;
     const char *name;                     /* special mappings                                                 */
+    struct mm_uffd *uffd;                 /* registered with it: flags has some of VM_UFFD                    */
     u64 tag;
     struct vma *up, *left, *right;        /* treap: start ascends, prio is a heap                             */
     struct vma *prev, *next;
@@ -148,6 +166,31 @@ struct mm {
     u64 cpus;                             /* CPUs that run it                                                 */
 };
 
+/* ---- userfaultfd -------------------------------------------------------------------------------------------------- */
+
+/* A process that waits for the answer to its fault; in its userfaultfd's list. */
+struct uffd_wait {
+    struct mm_uffd *uffd;                 /* NULL: it does not wait                                           */
+    struct proc *next;
+    struct hw_trap trap;                  /* handled again when it is woken                                   */
+    struct mm_uffd_msg msg;
+    bool inside;                          /* its trap or system call is still running, and tries again itself */
+    bool read;                            /* the message was                                                  */
+    u8 waits;                             /* of this fault, this one included                                 */
+};
+
+struct uffd_event { struct uffd_event *next; struct mm_uffd *uffd; struct mm_uffd_msg msg; };
+
+struct mm_uffd {
+    struct kernel *k;
+    struct mm *mm;                        /* NULL: it has ended                                               */
+    struct mm_uffd *next, **link;         /* all of them                                                      */
+    u64 features;                         /* 0 until UFFDIO_API                                               */
+    int flags;
+    struct proc *waiting;                 /* oldest first                                                     */
+    struct uffd_event *events;            /* unread, oldest first; while there are any, mappings are changing  */
+};
+
 struct proc {
     struct kernel *k;
     struct mm *mm;                        /* NULL after proc_exit()                                           */
@@ -156,6 +199,7 @@ struct proc {
     u64 adopt, adopted_choice;            /* ADOPT_NONE: choose                                               */
     u64 tag;
     struct mm_rss last;                   /* as it was at exit; before that only the peak of earlier programs  */
+    struct uffd_wait wait;                /* a fault that waits for userfaultfd's answer                      */
 };
 #define ADOPT_NONE (~(u64)0)
 
@@ -216,6 +260,9 @@ struct quirks {
     bool unmap_drains;        /* up to 6.17: unmapping drains the LRU batches first                            */
     u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                  */
     bool mseal;               /* 6.10                                                                          */
+    bool vma_lock;            /* 6.4: a fault is first tried under its mapping's lock, and that try does not count */
+    bool sticky_flags;        /* 6.19: a merged mapping is soft-dirty if one of its parts was                   */
+    bool uffd_poison, uffd_async, uffd_move, uffd_own_only; /* 6.6, 6.7, 6.8; 6.17: unregister only through the same */
 };
 
 /* One TLB flush on its way to other CPUs. */
@@ -245,9 +292,14 @@ struct kernel {
     u64 generation;                       /* of all mappings: mm_generation()                                  */
     struct proc nobody;                   /* pays for what no process asked for (truncation by the embedder)   */
     struct flush flush;
+    struct mm_uffd *uffds;
+    u64 dirty_bits;                       /* what pte_mkdirty sets: D, and soft-dirty if it is tracked        */
+    u64 new_flags;                        /* of every new mapping: VM_SOFTDIRTY, if it is tracked             */
     struct pw_out explain;
     void (*on_fault)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
     void *on_fault_ctx;
+    void (*on_uffd)(void *ctx, struct mm_uffd *u);
+    void *on_uffd_ctx;
 };
 
 /* ---- operations in flight ---------------------------------------------------------------------------------------- */
@@ -266,9 +318,12 @@ struct fault {
     struct vma *vma;
     u64 addr;                             /* page-aligned                                                      */
     bool write, grew;
+    u8 waits;                             /* for an answer of userfaultfd, so far                             */
+    bool marked_wp;                       /* the entry was a marker: the page comes write-protected            */
+    const struct hw_trap *trap;           /* NULL: a system call populates                                    */
     struct mm_trap_result *out;
 };
-enum fault_result { FAULT_DONE, FAULT_OOM, FAULT_SIGBUS, FAULT_SIGSEGV };
+enum fault_result { FAULT_DONE, FAULT_OOM, FAULT_SIGBUS, FAULT_SIGSEGV, FAULT_POISON, FAULT_WAIT };
 
 /* What a merge is asked: may [start, end) with these attributes join its neighbours? */
 struct merge {
@@ -280,6 +335,7 @@ struct merge {
     struct anon_vma *anon_vma;
     struct mm_file *file;
     const char *name;
+    struct mm_uffd *uffd;
     bool left_only;                       /* brk                                                               */
     bool oom;                             /* out: no memory; nothing has changed                               */
 };

@@ -107,11 +107,15 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
 
     if (r)
         return r;
-    if (!limits_may_expand(mm, vm, pages - u.pages))
+    if (!limits_may_expand(mm, vm, pages - u.pages)) {
+        unmap_cancel(mm, &u);
         return -MM_ENOMEM;
+    }
     if (accountable(vm)) {
-        if (pages > u.accounted && !limits_charge(p->k, pages - u.accounted))
+        if (pages > u.accounted && !limits_charge(p->k, pages - u.accounted)) {
+            unmap_cancel(mm, &u);
             return -MM_ENOMEM;
+        }
         charge = pages;
         vm |= VM_ACCOUNT;
     }
@@ -129,6 +133,7 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
         limits_uncharge(p->k, charge);
         return -MM_ENOMEM;
     }
+    v->flags |= p->k->new_flags;
     limits_account(mm, vm, (s64)pages);
     if (vm & VM_LOCKED)
         mm->locked_vm += pages;
@@ -222,7 +227,7 @@ long mm_setup_stack(struct proc *p, u64 start, u64 end)
         return -MM_EINVAL;
     if (vma_overlap(mm, start, end) || !limits_charge(p->k, pages))
         return -MM_ENOMEM;
-    if (!new_vma(p, start, end, STACK_FLAGS, NULL, start >> PAGE_LG2)) {
+    if (!new_vma(p, start, end, STACK_FLAGS | p->k->new_flags, NULL, start >> PAGE_LG2)) {
         limits_uncharge(p->k, pages);
         return -MM_ENOMEM;
     }
@@ -256,6 +261,7 @@ long mm_map_special(struct proc *p, u64 start, u64 len_bytes, int prot, const ch
     if (!v)
         return -MM_ENOMEM;
     v->name = name;
+    v->flags |= p->k->new_flags;
     limits_account(p->mm, vm, (s64)((end - start) >> PAGE_LG2));
     return 0;
 }

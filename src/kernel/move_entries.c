@@ -23,9 +23,17 @@ static bool move_table(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len)
     return true;
 }
 
+/* A moved page counts as written; write protection by userfaultfd is lost when the registration does not move. */
+static u64 moved(const struct kernel *k, u64 e, bool drop_wp)
+{
+    if (!pte_present(e))
+        return drop_wp && e == (PTE_MARKER | PTE_MARK_WP) ? 0 : e;
+    return (drop_wp ? e & ~PTE_UFFD_WP : e) | (k->dirty_bits & PTE_SOFT_DIRTY);
+}
+
 /* Entries of [from, from + len) go to `to`, with their reverse maps.  Returns the bytes moved: less than len when
  * there was no memory for tables. */
-u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len)
+u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool drop_wp)
 {
     struct kernel *k = mm->k;
     struct gather g = gather_begin(mm);
@@ -36,6 +44,8 @@ u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len)
         u64 next = s.end - from;
         if (s.pmd && pmd_huge(*s.pmd)) {
             if (huge_move(&g, s.pmd, from + done, to + done, s.end - (from + done))) {
+                u64 *at = pgtable_find(mm, to + done, 1);
+                pte_store(k, at, moved(k, *at, drop_wp));
                 done = next;
                 continue;
             }
@@ -44,7 +54,7 @@ u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len)
         }
         if (s.pmd && !pgtable_make(mm, to + done, 1))
             break;
-        if (!s.pte || move_table(&g, s.pmd, from + done, to + done, s.end - (from + done))) {
+        if (!s.pte || (!drop_wp && move_table(&g, s.pmd, from + done, to + done, s.end - (from + done)))) {
             done = next;
             continue;
         }
@@ -62,7 +72,7 @@ u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len)
                 gather_pte(&g, from + done);
             if (pte_counted(old))
                 rmap_move(mm, frame_at(k, pte_pfn(old)), from + done, to + done);
-            pte_store(k, at, old);
+            pte_store(k, at, moved(k, old, drop_wp));
         }
         if (done < next)
             break;

@@ -1,73 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * mprotect.c - changing rights.  Called by the embedder.
  * Mappings are changed one after the other; what was changed before an error stays.  Entries get the new rights at
- * once; an anonymous page that belongs to this process alone is made writable again without a fault, the zero page
- * and page-cache pages are not.  One flush covers all entries whose rights changed. */
+ * once (change_prot.c).  One flush covers all entries whose rights changed. */
 #include "calls.h"
-
-/* May the present entry be writable, when its mapping is?  Private: only pages of this process alone.  Shared with
- * write notification: only pages already dirty. */
-static bool may_be_writable(const struct vma *v, u64 e)
-{
-    const struct frame *f;
-
-    if (!(v->flags & VM_WRITE) || !(e & X86_PTE_P))
-        return false;
-    if (v->flags & VM_SHARED)
-        return e & X86_PTE_D;
-    if (e & PTE_SPECIAL)
-        return false;
-    f = frame_at(v->mm->k, pte_pfn(e));
-    return f->kind == FRAME_ANON && (f->flags & FRAME_EXCLUSIVE);
-}
-
-/* A present entry that loses or gains a right must be flushed; one that was not present to the hardware need not. */
-static bool needs_flush(u64 old, u64 new)
-{
-    return (old & X86_PTE_P) && ((old ^ new) & (X86_PTE_P | X86_PTE_RW | X86_PTE_US | X86_PTE_XD));
-}
-
-static u64 with_rights(const struct vma *v, u64 e)
-{
-    u64 keep = X86_PTE_ADDR | X86_PTE_A | X86_PTE_D | PTE_SPECIAL | (e & X86_PTE_PS);
-    u64 n = (e & keep) | vma_page_prot(v);
-
-    if (!(n & X86_PTE_RW) && may_be_writable(v, n))
-        n |= X86_PTE_RW;
-    return n;
-}
-
-static void change_entries(struct gather *g, struct vma *v, u64 start, u64 end)
-{
-    for (u64 va = start, next; va < end; va = next) {
-        struct span s = pgtable_span(g->mm, va, end);
-        next = s.end;
-        if (s.pmd && pmd_huge(*s.pmd)) {
-            if (next - va == PMD_BYTES) {
-                u64 n = with_rights(v, *s.pmd);
-                if (needs_flush(*s.pmd, n))
-                    gather_pmd(g, va);
-                pte_store(g->mm->k, s.pmd, n);
-                continue;
-            }
-            huge_split(g->mm, s.pmd, va);
-            s = pgtable_span(g->mm, va, end);
-        }
-        if (!s.pte)
-            continue;
-        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++) {
-            u64 n;
-            if (!pte_present(*e))
-                continue;
-            n = with_rights(v, *e);
-            if (n == *e)
-                continue;
-            if (needs_flush(*e, n))
-                gather_pte(g, va);
-            pte_store(g->mm->k, e, n);
-        }
-    }
-}
 
 /* One mapping, or a part of it.  *pv becomes the mapping that now holds the range. */
 static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u64 flags)
@@ -99,7 +34,7 @@ static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u
         return r;
     }
     v = *pv;
-    change_entries(g, v, start, end);
+    change_protection(g, v, start, end, CHANGE_RIGHTS);
     if ((old & VM_ACCOUNT) && !(flags & VM_ACCOUNT))
         limits_uncharge(mm->k, pages);
     if ((old & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (flags & VM_WRITE))

@@ -79,7 +79,7 @@ static struct vma *make_target(struct remap *m)
     struct vma *v = m->v, *t;
     u64 pgoff = v->pgoff + ((m->addr - v->start) >> PAGE_LG2);
     struct merge g = { .mm = m->mm, .start = m->new_addr, .end = m->new_addr + m->new_len, .flags = v->flags,
-                       .copied_from = v, .anon_vma = v->anon_vma, .file = v->file, .name = v->name };
+                       .copied_from = v, .anon_vma = v->anon_vma, .file = v->file, .name = v->name, .uffd = v->uffd };
 
     if (vma_is_anon(v) && !v->anon_vma)
         pgoff = m->new_addr >> PAGE_LG2;
@@ -126,12 +126,24 @@ static void finish_source(struct remap *m, struct vma *target)
         anon_vma_unlink(m->v);
 }
 
+/* mremap_userfaultfd_prep() and _complete(): the registration moves along with an event, or is lost. */
+static void remapped(const struct remap *m, struct vma *target, struct uffd_event *event)
+{
+    if (event) {
+        event->msg.to = m->new_addr;
+        uffd_event_send(event);
+    } else if (target->uffd) {
+        uffd_reset(target);
+    }
+}
+
 /* Move to new_addr, which is free.  Returns the new address or -errno. */
 static long move_vma(struct remap *m)
 {
     struct mm *mm = m->mm;
     u64 flags = m->v->flags, pages = m->new_len >> PAGE_LG2, charge = 0, moved;
-    bool keep = m->flags & MM_MREMAP_DONTUNMAP;
+    bool keep = m->flags & MM_MREMAP_DONTUNMAP, drop_wp = false;
+    struct uffd_event *event = NULL;
     struct vma *t;
 
     if (mm->map_count >= mm->k->cfg.max_map_count - 3)
@@ -143,15 +155,23 @@ static long move_vma(struct remap *m)
         if (!limits_charge(mm->k, charge))
             return -MM_ENOMEM;
     }
-    t = make_target(m);
+    if (m->v->uffd && m->v->uffd->features & MM_UFFD_FEATURE_EVENT_REMAP) {
+        event = uffd_event_new(m->v->uffd, MM_UFFD_EVENT_REMAP, m->addr, m->old_len);
+        t = event ? make_target(m) : NULL;
+    } else {
+        drop_wp = m->v->uffd;
+        t = make_target(m);
+    }
     if (!t) {
+        uffd_event_drop(mm->k, event);
         limits_uncharge(mm->k, charge);
         return -MM_ENOMEM;
     }
-    moved = move_entries(mm, m->addr, m->new_addr, m->old_len);
+    moved = move_entries(mm, m->addr, m->new_addr, m->old_len, drop_wp);
     if (moved < m->old_len) {             /* no memory for tables: back again, where tables exist */
         struct unmapping u = { .start = m->new_addr, .end = m->new_addr + m->new_len };
-        move_entries(mm, m->new_addr, m->addr, moved);
+        move_entries(mm, m->new_addr, m->addr, moved, drop_wp);
+        uffd_event_drop(mm->k, event);
         limits_account(mm, flags, (s64)pages);
         if (flags & VM_LOCKED)
             mm->locked_vm += pages;
@@ -164,6 +184,7 @@ static long move_vma(struct remap *m)
     if (flags & VM_LOCKED)
         mm->locked_vm += pages;
     EXPLAIN(mm->k, "moved %x to %x, %d bytes", m->addr, m->new_addr, m->new_len);
+    remapped(m, t, event);
     finish_source(m, t);
     if (flags & VM_LOCKED) {
         m->populate_start = m->new_addr + m->old_len;
@@ -200,7 +221,7 @@ static long grow_in_place(struct remap *m)
     struct vma *v = m->v;
     u64 old_end = v->end, flags = v->flags, pages = (m->new_len - m->old_len) >> PAGE_LG2;
     struct merge g = { .mm = m->mm, .start = old_end, .end = m->addr + m->new_len, .flags = flags, .prev = v,
-                       .next = v->next, .anon_vma = v->anon_vma, .file = v->file, .name = v->name,
+                       .next = v->next, .anon_vma = v->anon_vma, .file = v->file, .name = v->name, .uffd = v->uffd,
                        .pgoff = v->pgoff + ((v->end - v->start) >> PAGE_LG2) };
 
     if ((flags & VM_ACCOUNT) && !limits_charge(m->mm->k, pages))
@@ -273,6 +294,9 @@ static long move_many(struct remap *m)
     for (struct vma *v = vma_overlap(m->mm, start, end); v; v = vma_overlap(m->mm, last_end, end)) {
         long r;
         if (!seen && start < v->start)
+            return -MM_EFAULT;
+        /* Events of several mappings cannot be told in one call. */
+        if (uffd_armed(v) && (seen || v->end < end))
             return -MM_EFAULT;
         m->v = v;
         m->addr = v->start > start ? v->start : start;

@@ -4,8 +4,8 @@
  * unmap_commit() cannot fail: entries go, one flush, frames and empty tables go, mappings go. */
 #include "calls.h"
 
-/* Cut what reaches into [start, end) from outside; counts what will go.  0 or -errno. */
-long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u)
+/* Cut what reaches into [start, end) from outside; counts what will go. */
+static long cut(struct mm *mm, u64 start, u64 end, struct unmapping *u)
 {
     struct vma *v = vma_overlap(mm, start, end);
     long r = 0;
@@ -30,11 +30,30 @@ long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u)
             r = vma_split_unchecked(v, end, false);
         if (r)
             return r;
+        if (!uffd_unmaps(v, start, end, &u->events))
+            return -MM_ENOMEM;
         u->pages += (v->end - v->start) >> PAGE_LG2;
         if (v->flags & VM_ACCOUNT)
             u->accounted += (v->end - v->start) >> PAGE_LG2;
     }
     return 0;
+}
+
+/* 0 or -errno. */
+long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u)
+{
+    long r = cut(mm, start, end, u);
+
+    if (r)
+        unmap_cancel(mm, u);
+    return r;
+}
+
+/* What was prepared will not be done; the cuts stay. */
+void unmap_cancel(struct mm *mm, struct unmapping *u)
+{
+    uffd_event_drop(mm->k, u->events);
+    u->events = NULL;
 }
 
 /* Mappings inside [start, end) go.  pre: none reaches outside.  The commit charge is the caller's (u->accounted). */
@@ -66,6 +85,7 @@ void unmap_commit(struct mm *mm, const struct unmapping *u)
         vma_remove(v);
         vma_free(v);
     }
+    uffd_event_send(u->events);
 }
 
 /* do_munmap on a page-aligned range. */

@@ -21,7 +21,26 @@ static bool already(const struct mm *mm, u64 va, bool write)
     return there;
 }
 
-/* Fault in [start, end) of one mapping; 0, -EFAULT (SIGBUS, guard region) or -ENOMEM. */
+/* What the caller is told of a fault that did not succeed; 0: try again. */
+static long failed(struct kernel *k, enum fault_result r, u8 *waits)
+{
+    switch (r) {
+    case FAULT_OOM:
+        return -MM_ENOMEM;
+    case FAULT_POISON:
+        return -MM_EHWPOISON;
+    case FAULT_WAIT:
+        if (uffd_answered(k->actor, waits))
+            return 0;
+        uffd_stop_waiting(k->actor);
+        return -MM_EINTR;
+    default:
+        return -MM_EFAULT;
+    }
+}
+
+/* Fault in [start, end) of one mapping; 0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
+ * userfaultfd has to answer and does not at once. */
 long populate_pages(struct vma *v, u64 start, u64 end, bool write)
 {
     struct mm *mm = v->mm;
@@ -29,15 +48,15 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write)
     long ret = 0;
 
     for (u64 va = start; va < end && !ret; va += PAGE_BYTES) {
-        while (!already(mm, va, write)) {
+        u8 waits = 0;
+        while (!ret && !already(mm, va, write)) {
             struct mm_trap_result out = { 0 };
-            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .out = &out };
+            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits, .out = &out };
             enum fault_result r = fault_handle(&f);
-            if (r != FAULT_DONE) {
-                ret = r == FAULT_OOM ? -MM_ENOMEM : -MM_EFAULT;
-                break;
-            }
-            fault_tell(mm->k, va, &out);
+            if (r == FAULT_DONE)
+                fault_tell(mm->k, va, &out);
+            else
+                ret = failed(mm->k, r, &waits);
         }
     }
     lru_drain(mm->k);

@@ -58,6 +58,7 @@ void mm_put(struct mm *mm)
         return;
     CHECK(!mm->cpus);
     unmap_all(mm);
+    uffd_mm_ends(mm);
     frames_free(k, mm->top, 0);
     *mm->link = mm->next;
     if (mm->next)
@@ -207,6 +208,7 @@ void proc_exit(struct proc *p)
     if (!mm)
         return;
     kernel_enter(p);
+    uffd_stop_waiting(p);
     mm_rss(p, &p->last);
     for (unsigned cpu = 0; cpu < p->k->hw.cpus; cpu++)
         if (p->k->cpu[cpu].proc == p)

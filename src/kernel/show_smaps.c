@@ -64,12 +64,12 @@ static void put_kb(const struct pw_out *out, const char *name, u64 bytes)
 /* VmFlags: two letters a bit, in the order of the bits. */
 static const struct { u64 bit; char name[3]; } letters[] = {
     { VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { VM_MAYREAD, "mr" },
-    { VM_MAYWRITE, "mw" }, { VM_MAYEXEC, "me" }, { VM_MAYSHARE, "ms" }, { VM_GROWSDOWN, "gd" }, { VM_PFNMAP, "pf" },
-    { VM_MAYBE_GUARD, "gu" }, { VM_LOCKED, "lo" }, { VM_IO, "io" }, { VM_SEQ_READ, "sr" }, { VM_RAND_READ, "rr" },
+    { VM_MAYWRITE, "mw" }, { VM_MAYEXEC, "me" }, { VM_MAYSHARE, "ms" }, { VM_GROWSDOWN, "gd" },
+    { VM_UFFD_MISSING, "um" }, { VM_PFNMAP, "pf" }, { VM_MAYBE_GUARD, "gu" }, { VM_UFFD_WP, "uw" }, { VM_LOCKED, "lo" }, { VM_IO, "io" }, { VM_SEQ_READ, "sr" }, { VM_RAND_READ, "rr" },
     { VM_DONTCOPY, "dc" }, { VM_DONTEXPAND, "de" }, { VM_LOCKONFAULT, "lf" }, { VM_ACCOUNT, "ac" },
     { VM_NORESERVE, "nr" }, { VM_HUGETLB, "ht" }, { VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" },
-    { VM_MIXEDMAP, "mm" }, { VM_HUGEPAGE, "hg" }, { VM_NOHUGEPAGE, "nh" }, { VM_MERGEABLE, "mg" },
-    { VM_DROPPABLE, "dp" }, { VM_SEALED, "sl" },
+    { VM_SOFTDIRTY, "sd" }, { VM_MIXEDMAP, "mm" }, { VM_HUGEPAGE, "hg" }, { VM_NOHUGEPAGE, "nh" }, { VM_MERGEABLE, "mg" },
+    { VM_DROPPABLE, "dp" }, { VM_UFFD_MINOR, "ui" }, { VM_SEALED, "sl" },
 };
 
 static void put_flags(const struct vma *v, const struct pw_out *out)
@@ -117,26 +117,39 @@ void mm_show_smaps(const struct proc *p, const struct pw_out *out)
 
 /* ---- pagemap --------------------------------------------------------------------------------------------------- */
 
+#define PM_SOFT_DIRTY (1ull << 55)
 #define PM_EXCLUSIVE (1ull << 56)
+#define PM_UFFD_WP (1ull << 57)
 #define PM_GUARD (1ull << 58)
 #define PM_FILE (1ull << 61)
 #define PM_SWAP (1ull << 62)
 #define PM_PRESENT (1ull << 63)
+
+/* What the mapping says of pages that are not there, too. */
+static u64 pagemap_of_vma(const struct proc *p, u64 addr)
+{
+    const struct vma *v = p->k->cfg.soft_dirty && p->mm ? vma_at(p->mm, addr) : NULL;
+
+    return v && (v->flags & VM_SOFTDIRTY) ? PM_SOFT_DIRTY : 0;
+}
 
 u64 mm_pagemap(const struct proc *p, u64 addr)
 {
     const u64 *e = p->mm && addr < TASK_SIZE ? pgtable_find(p->mm, addr, 1) : NULL;
     const struct frame *f;
     bool huge = e && pmd_huge(*e);
+    u64 word = pagemap_of_vma(p, addr);
 
     if (!huge)
         e = e && pmd_table(*e) ? pgtable_find(p->mm, addr, 0) : NULL;
     if (!e || !*e)
-        return 0;
+        return word;
+    word |= pte_wp(*e) ? PM_UFFD_WP : 0;
     if (!pte_present(*e))
-        return PM_SWAP | (p->k->q.guard_files ? PM_GUARD : 0);
+        return word | PM_SWAP | (p->k->q.guard_files && (*e & PTE_MARK_GUARD) ? PM_GUARD : 0);
+    word |= PM_PRESENT | (*e & PTE_SOFT_DIRTY ? PM_SOFT_DIRTY : 0);
     if (*e & PTE_SPECIAL)
-        return PM_PRESENT | (huge ? PM_FILE : 0); /* the huge zero page is a page that is not anonymous */
+        return word | (huge ? PM_FILE : 0); /* the huge zero page is a page that is not anonymous */
     f = frame_at(p->k, pte_pfn(*e)) + (huge ? addr >> PAGE_LG2 & (PTRS_PER_TABLE - 1) : 0);
-    return PM_PRESENT | (f->mapped == 1 ? PM_EXCLUSIVE : 0) | (f->kind != FRAME_ANON ? PM_FILE : 0);
+    return word | (f->mapped == 1 ? PM_EXCLUSIVE : 0) | (f->kind != FRAME_ANON ? PM_FILE : 0);
 }

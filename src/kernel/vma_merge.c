@@ -13,12 +13,19 @@ static u64 pages_of(const struct vma *v) { return (v->end - v->start) >> PAGE_LG
 
 /* ---- may they join? ------------------------------------------------------------------------------------------- */
 
-/* Flags that do not keep neighbours apart: the merged vma has them if either had. */
-u64 vma_sticky_flags(const struct kernel *k) { return k->q.guard_flag ? VM_MAYBE_GUARD : 0; }
+/* Flags that do not keep neighbours apart. */
+u64 vma_ignored_flags(const struct kernel *k) { return VM_SOFTDIRTY | (k->q.guard_flag ? VM_MAYBE_GUARD : 0); }
+
+/* Of these, the ones that the merged vma has if either had. */
+u64 vma_sticky_flags(const struct kernel *k)
+{
+    return (k->q.sticky_flags ? VM_SOFTDIRTY : 0) | (k->q.guard_flag ? VM_MAYBE_GUARD : 0);
+}
 
 static bool same_kind(const struct merge *g, const struct vma *v)
 {
-    return !((v->flags ^ g->flags) & ~vma_sticky_flags(g->mm->k)) && v->file == g->file && v->name == g->name;
+    return !((v->flags ^ g->flags) & ~vma_ignored_flags(g->mm->k)) && v->file == g->file && v->name == g->name &&
+           v->uffd == g->uffd;
 }
 
 /* The range would take the neighbour's identity or give it its own; a fork child's is not shared. */
@@ -181,11 +188,11 @@ static long vma_split(struct vma *v, u64 addr, bool keep_upper)
 
 /* Give [start, end) of *pv these flags: a neighbour takes the range, or it is split off.  *pv becomes the mapping that
  * has it.  0 or -errno; splits made before an error stay. */
-long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
+long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_uffd *uffd)
 {
     struct vma *v = *pv;
     struct merge g = { .mm = v->mm, .start = start, .end = end, .flags = flags, .middle = v, .anon_vma = v->anon_vma,
-                       .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
+                       .uffd = uffd, .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
     struct vma *merged = merge_existing(&g);
     long r = 0;
 
@@ -199,8 +206,15 @@ long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
         r = vma_split(v, start, true);
     if (!r && v->end > end)
         r = vma_split(v, end, false);
-    if (!r)
+    if (!r) {
         v->flags = flags | (v->flags & vma_sticky_flags(v->mm->k));
+        v->uffd = uffd;
+    }
     v->mm->k->generation++;
     return r;
+}
+
+long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
+{
+    return vma_modify_uffd(pv, start, end, flags, (*pv)->uffd);
 }

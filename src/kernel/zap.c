@@ -18,21 +18,41 @@ void note_peak_rss(struct mm *mm)
         mm->peak_rss = now;
 }
 
-static void zap_entry(struct gather *g, u64 *e, u64 va, unsigned how)
+/* A guard stays in ordinary clearing; poison goes with the private pages; write protection of a page of a file is
+ * remembered. */
+static bool marker_goes(const struct vma *v, u64 e, unsigned how)
+{
+    if ((how & ZAP_MARKERS) || !pte_marker(e))
+        return how & ZAP_MARKERS;
+    if (e & PTE_MARK_GUARD)
+        return false;
+    if (e & PTE_MARK_POISON)
+        return !(how & ZAP_CACHE_ONLY);
+    return vma_is_anon(v);
+}
+
+/* What the entry of a page that goes becomes. */
+static u64 left_behind(const struct vma *v, u64 e, unsigned how)
+{
+    bool marks = !(how & ZAP_MARKERS) && (v->flags & VM_UFFD_WP) && !vma_is_anon(v) && (e & PTE_UFFD_WP);
+    return marks ? PTE_MARKER | PTE_MARK_WP : 0;
+}
+
+static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, unsigned how)
 {
     struct mm *mm = g->mm;
     struct frame *f;
     u64 old = *e;
 
     if (!pte_present(old)) {
-        if (how & ZAP_MARKERS)
+        if (marker_goes(v, old, how))
             pte_store(mm->k, e, 0);
         return;
     }
     f = pte_counted(old) ? frame_at(mm->k, pte_pfn(old)) : NULL;
     if ((how & ZAP_CACHE_ONLY) && f && f->kind == FRAME_ANON)
         return;
-    pte_store(mm->k, e, 0);
+    pte_store(mm->k, e, left_behind(v, old, how));
     gather_pte(g, va);
     if (!f)
         return;
@@ -63,7 +83,7 @@ void zap_range(struct gather *g, struct vma *v, u64 start, u64 end, unsigned how
             continue;
         for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
             if (*e)
-                zap_entry(g, e, va, how);
+                zap_entry(g, v, e, va, how);
         if ((how & ZAP_RECLAIM) && next - from == PMD_BYTES && g->mm->k->q.pt_reclaim)
             pgtable_reclaim(g, s.pmd, from);
         gather_step(g);
