@@ -42,6 +42,7 @@ struct sim_site { u64 ip; struct sim_cost *cost; };
 struct sim_outcome {
     u8 signo, code;   /* 0: the access was made                                                               */
     u8 status;        /* enum mmu_status of the last try                                                      */
+    bool waits;       /* not made: the process waits for userfaultfd; repeat the access when it was answered  */
     u64 addr;         /* si_addr when signo is not 0                                                          */
 };
 /* An access of the process current on `cpu`: splits at page ends, delivers traps, retries until it succeeds or a
@@ -49,7 +50,7 @@ struct sim_outcome {
 void sim_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, struct sim_site *site,
                 struct sim_outcome *out);
 /* A system call's access to user memory, page by page, as the kernel makes it (CPL 0, AC=1).  Returns the bytes
- * accessed before the first that could not be (= len_bytes when all were). */
+ * accessed before the first that could not be, or that waits (= len_bytes when all were). */
 u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool write, struct sim_site *site);
 
 /* The place that pays for faults no access announced (MAP_POPULATE, mlock: the fault handler called by a system

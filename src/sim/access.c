@@ -97,6 +97,7 @@ static __attribute__((noinline)) bool deliver(struct sim *s, unsigned cpu, const
     out->signo = res.signo;
     out->code = res.code;
     out->addr = res.addr;
+    out->waits = res.waits;
     return false;
 }
 
@@ -137,7 +138,7 @@ void sim_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_ki
     while (RARE(size_bytes > PAGE_BYTES)) { /* longer ones are made page by page, like rep movs                 */
         const u32 part = (u32)(PAGE_BYTES - (va & PAGE_MASK_LOW));
         access_once(s, cpu, va, part, kind, true, site, out);
-        if (out->signo)
+        if (out->signo || out->waits)
             return;
         va += part;
         size_bytes -= part;
@@ -170,7 +171,7 @@ bool sim_touch_user(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, str
 
     access_once(s, cpu, va, 1, kind, false, site, &out);
     leave_supervisor(s, cpu, saved);
-    return !out.signo;
+    return !out.signo && !out.waits;
 }
 
 u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool write, struct sim_site *site)
@@ -182,7 +183,7 @@ u64 sim_kernel_access(struct sim *s, unsigned cpu, u64 va, u64 len_bytes, bool w
     while (done < len_bytes) {
         const u64 at = va + done, room = PAGE_BYTES - (at & PAGE_MASK_LOW);
         access_once(s, cpu, at, 1, write ? MMU_STORE : MMU_LOAD, false, site, &out);
-        if (out.signo)
+        if (out.signo || out.waits)
             break;
         done += len_bytes - done < room ? len_bytes - done : room;
     }
