@@ -5,10 +5,25 @@
  * translates, checks rights, sets accessed and dirty bits in memory, and says what happened.  It knows nothing
  * of processes or mappings.
  *
- * Threads: a machine is one value without locks; calls on one machine must not overlap.
- * Memory: everything lives in the block given to mmu_create(); nothing is allocated later, nothing is global.
+ * What an embedder does, in this order: mmu_create() in a block of its own; page tables written into RAM (mmu_poke(),
+ * or plain stores to the RAM it gave); registers by mmu_set(); then accesses, one way or another:
+ *     mmu_translate()            one access, with the whole answer
+ *     mmu_load_u64() and so on   the value at an address; a hit is a dozen instructions, inline
+ *     mmu_batch()                many accesses, for their faults and counts alone
+ *     mmu_walk()                 what an access would do, step by step; changes nothing
+ *
+ * Threads: a machine is one value without locks; calls on one machine must not overlap, whatever CPU they name.  Two
+ *          machines share nothing and may run in two threads.
+ * Memory: everything lives in the block given to mmu_create(), which stays the embedder's and must outlive the machine;
+ *         so must RAM, the profile, and what is bound (struct mmu_fast, struct mmu_mem).  Nothing is allocated later,
+ *         nothing is global, and there is nothing to destroy: free the block.
  * Errors: a guest's fault is a value (struct mmu_result); a bad argument from the embedder is a CHECK (traps);
  *         mmu_create() and the register writes say what they refuse.
+ * Invalidation is the guest's duty, as on silicon: a store to a page table is seen by the next walk that reads the
+ *         entry and by no cache.  An emulator passes on what the guest executes (INVLPG, INVPCID, MOV CR) and nothing
+ *         else: a translation that the guest forgot to invalidate stays.  Nothing reaches another CPU but by calls
+ *         that name it.  The embedder's own stores (DMA, loading an image) need no call.
+ * Callbacks (mmu_observe(), struct mmu_io) run inside the call that caused them and must not call this machine.
  * Sources: Intel SDM volume 3A chapter 4 ("SDM3 4.x", 2016 numbering), AMD APM volume 2 ("APM2 5.x"). */
 #ifndef PAGEWALK_MMU_H
 #define PAGEWALK_MMU_H
@@ -99,6 +114,32 @@ bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind);
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
                            struct mmu_result *r);
 
+/* ---- many accesses at once ----------------------------------------------------------------------------------- *
+ * A record is one access that lies in one page:
+ *
+ *     63  62  61   60         59                                              0
+ *     kind    SS   IMPLICIT   address; bit 59 stands for the bits above it, too
+ *
+ * kind is enum mmu_kind (3 is not allowed), bits 61:60 are enum mmu_access_flag.  An address whose bits 63:59 differ,
+ * which no mode knows, has no record; an access that crosses a page is two records. */
+#define MMU_RECORD_FLAGS_SHIFT 60
+#define MMU_RECORD_KIND_SHIFT 62
+
+static inline u64 mmu_record(u64 va, enum mmu_kind kind, unsigned flags)
+{
+    return (va & (((u64)1 << 60) - 1)) | (u64)flags << MMU_RECORD_FLAGS_SHIFT | (u64)kind << MMU_RECORD_KIND_SHIFT;
+}
+
+static inline u64 mmu_record_va(u64 record) { return (u64)((s64)(record << 4) >> 4); }
+static inline enum mmu_kind mmu_record_kind(u64 record) { return (enum mmu_kind)(record >> MMU_RECORD_KIND_SHIFT); }
+static inline unsigned mmu_record_flags(u64 record) { return record >> MMU_RECORD_FLAGS_SHIFT & 3; }
+
+/* Does the records in order, each as mmu_translate() would, to the last counter and bit of every cache and of memory;
+ * only their results are not told, and slots (below) may be empty afterwards.  Stops at the first that faults, with its
+ * result in *fault.  Returns how many went through: n, or the number of the one that faulted.  To go on after handling
+ * a fault, call again from that record.  Page tables and registers must not change meanwhile. */
+size_t mmu_batch(struct mmu *m, unsigned cpu, const u64 *record, size_t n, struct mmu_result *fault);
+
 /* A walk that changes nothing: no TLB, no A/D, no CR2.  Fills steps from the root down. */
 struct mmu_step {
     u64 entry_pa, entry;   /* where the entry is and what it holds                                            */
@@ -151,6 +192,73 @@ struct mmu_fast {
 };
 u32 mmu_fast_mask(const struct mmu *m, enum mmu_kind kind); /* a power of two less one, below MMU_SLOTS          */
 void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast);
+
+/* ---- loads, stores and fetches, inline --------------------------------------------------------------------------- *
+ * The memory as programs on one CPU see it: values of 1, 2, 4 or 8 bytes, least byte first, at virtual addresses, aligned or
+ * not, across pages too.  true: done.  false: the access faulted, mem->fault says how, and nothing was loaded or stored.
+ * A hit that changes nothing is settled by a comparison here and is not in the counters (as skipped accesses above);
+ * everything else goes through mmu_translate().  The CPU's slots are taken by this; mmu_bind_fast() on the same CPU ends it.
+ * Physical addresses outside RAM go to the embedder's devices; without such calls loads give all ones and stores are
+ * lost.  An access that crosses from one page into the next asks for each part by itself. */
+struct mmu_io {
+    void *ctx;
+    u64 (*load)(void *ctx, u64 pa, unsigned size_bytes);              /* NULL: all ones                       */
+    void (*store)(void *ctx, u64 pa, unsigned size_bytes, u64 value); /* NULL: nowhere                        */
+};
+struct mmu_mem {                  /* the embedder's; filled by mmu_mem_bind(), read by the lines below             */
+    struct mmu_fast fast;         /* which pages hit; kept by the machine                                     */
+    u64 host[3][MMU_SLOTS];       /* of a full slot: what to add to an address for a pointer into RAM         */
+    u64 mask[3];                  /* mmu_fast_mask()                                                          */
+    struct mmu *m;
+    unsigned cpu;
+    struct mmu_io io;
+    struct mmu_result fault;      /* of the last access that gave false                                       */
+};
+/* io may be NULL.  Bind again after moving the struct. */
+void mmu_mem_bind(struct mmu_mem *mem, struct mmu *m, unsigned cpu, const struct mmu_io *io);
+bool mmu_load_slow(struct mmu_mem *mem, u64 va, void *out, enum mmu_kind kind, unsigned size_bytes);
+bool mmu_store_slow(struct mmu_mem *mem, u64 va, u64 value, unsigned size_bytes);
+
+/* The bytes lie in one page, and it hits. */
+static inline __attribute__((always_inline)) bool mmu_mem_hits(const struct mmu_mem *mem, u64 va, enum mmu_kind kind,
+                                                               unsigned size_bytes)
+{
+    u64 offset = va - mem->fast.slot[kind][va >> PAGE_LG2 & mem->mask[kind]];
+    return __builtin_expect(offset <= PAGE_BYTES - size_bytes, 1);
+}
+
+static inline __attribute__((always_inline)) void *mmu_mem_at(const struct mmu_mem *mem, u64 va, enum mmu_kind kind)
+{
+    return (void *)(uintptr_t)(va + mem->host[kind][va >> PAGE_LG2 & mem->mask[kind]]);
+}
+
+#define MMU_MEM_CALLS(type)                                                                                  \
+    static inline bool mmu_load_##type(struct mmu_mem *mem, u64 va, type *out)                               \
+    {                                                                                                        \
+        if (!mmu_mem_hits(mem, va, MMU_LOAD, sizeof *out))                                                   \
+            return mmu_load_slow(mem, va, out, MMU_LOAD, sizeof *out);                                       \
+        __builtin_memcpy(out, mmu_mem_at(mem, va, MMU_LOAD), sizeof *out);                                   \
+        return true;                                                                                         \
+    }                                                                                                        \
+    static inline bool mmu_fetch_##type(struct mmu_mem *mem, u64 va, type *out)                              \
+    {                                                                                                        \
+        if (!mmu_mem_hits(mem, va, MMU_FETCH, sizeof *out))                                                  \
+            return mmu_load_slow(mem, va, out, MMU_FETCH, sizeof *out);                                      \
+        __builtin_memcpy(out, mmu_mem_at(mem, va, MMU_FETCH), sizeof *out);                                  \
+        return true;                                                                                         \
+    }                                                                                                        \
+    static inline bool mmu_store_##type(struct mmu_mem *mem, u64 va, type value)                             \
+    {                                                                                                        \
+        if (!mmu_mem_hits(mem, va, MMU_STORE, sizeof value))                                                 \
+            return mmu_store_slow(mem, va, value, sizeof value);                                             \
+        __builtin_memcpy(mmu_mem_at(mem, va, MMU_STORE), &value, sizeof value);                              \
+        return true;                                                                                         \
+    }
+MMU_MEM_CALLS(u8)
+MMU_MEM_CALLS(u16)
+MMU_MEM_CALLS(u32)
+MMU_MEM_CALLS(u64)
+#undef MMU_MEM_CALLS
 
 /* ---- counters ---------------------------------------------------------------------------------------------- */
 

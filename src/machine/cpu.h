@@ -34,6 +34,7 @@ struct cpu {
     u32 slot_mask[3];                 /* the slot of page n is n & slot_mask[kind]                               */
     u64 fast_large[3];                /* bit i: slot i may stem from an entry larger than 4 KiB                   */
     bool fast_used;                   /* some slot may be full                                                   */
+    bool mem_bound;                   /* the slots are of a struct mmu_mem: mem.c alone fills them                */
     struct port port[3];              /* by enum mmu_kind                                                        */
     struct mmu_stats stats;
     struct near_lines near;

@@ -49,6 +49,7 @@ void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast)
     struct cpu *c = &m->cpu[cpu];
     fast_clear(c); /* the block bound before is left empty */
     c->fast = fast;
+    c->mem_bound = false;
     c->fast_used = fast != NULL;
     fast_clear(c);
 }

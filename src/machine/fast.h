@@ -43,7 +43,7 @@ static inline void pair_demote(struct cpu *c, struct pair *pair, const struct as
     u32 was = a->mru[set], first = kinds & 1 << MMU_FETCH ? MMU_FETCH : MMU_LOAD;
     if (!((was ^ way) & a->ways >> 1))
         return;
-    bool none = !c->fast || c->fast_large[first] | c->fast_large[MMU_STORE]; /* then a slot may be another array's */
+    bool none = !c->fast || c->mem_bound || c->fast_large[first] | c->fast_large[MMU_STORE]; /* then a slot may be another array's */
     pair[set].page[0] = none ? PAIR_NONE : c->fast->slot[first][set];
     pair[set].page[1] = none || first == MMU_FETCH ? PAIR_NONE : c->fast->slot[MMU_STORE][set];
     pair[set].way = (u8)was;
@@ -70,7 +70,7 @@ static inline void fast_drop(struct cpu *c, u32 kinds, u64 tag)
 static inline void fast_put(struct cpu *c, enum mmu_kind kind, u64 va, bool large)
 {
     u32 i = (u32)(va >> PAGE_LG2) & c->slot_mask[kind];
-    c->fast->slot[kind][i] = page_down(va);
+    c->fast->slot[kind][i] = RARE(c->mem_bound) ? fast_empty(i) : page_down(va);
     if (RARE(large || c->fast_large[kind]))
         c->fast_large[kind] = (c->fast_large[kind] & ~((u64)1 << i)) | (u64)large << i;
 }

@@ -29,7 +29,7 @@ ALWAYS u32 find_ways(const struct quick *q, const u64 *tag, u64 want)
 ALWAYS void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool full)
 {
     u64 page = page_down(va), none = fast_empty(slot);
-    c->fast->slot[kind][slot] = full ? page : none;
+    c->fast->slot[kind][slot] = full && LIKELY(!c->mem_bound) ? page : none;
     if (RARE(c->fast_large[kind]))
         c->fast_large[kind] &= ~((u64)1 << slot);
 }
