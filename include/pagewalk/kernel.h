@@ -22,6 +22,7 @@ struct mm_file; /* a file that can be mapped, with its page cache               
 
 /* ---- creating ---------------------------------------------------------------------------------------------- */
 
+enum mm_overcommit { MM_OVERCOMMIT_GUESS, MM_OVERCOMMIT_ALWAYS, MM_OVERCOMMIT_NEVER };
 enum mm_thp { MM_THP_NEVER, MM_THP_MADVISE, MM_THP_ALWAYS };
 
 struct kernel_config {
@@ -32,7 +33,10 @@ struct kernel_config {
     u64 rlimit_stack_bytes;   /* default 8 MiB                                                                */
     u64 rlimit_data_bytes, rlimit_as_bytes, rlimit_memlock_bytes; /* ~0: unlimited                            */
     enum mm_thp thp;
-    bool overcommit_never_refuse; /* vm.overcommit_memory=1                                                   */
+    enum mm_overcommit overcommit; /* vm.overcommit_memory                                                    */
+    u32 overcommit_ratio;     /* percent of memory that mode NEVER commits; default 50                        */
+    bool privileged;          /* CAP_SYS_ADMIN, CAP_SYS_RESOURCE: the administrator's reserve, PR_SET_MM       */
+    bool anon_names;          /* CONFIG_ANON_VMA_NAME; default on                                             */
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
@@ -115,6 +119,24 @@ long mm_mincore(struct proc *p, u64 addr, u64 len, u8 *vec); /* vec: the embedde
 long mm_msync(struct proc *p, u64 addr, u64 len, int flags);
 long mm_mseal(struct proc *p, u64 addr, u64 len, u64 flags);
 
+/* Protection keys; all -MM_EINVAL unless the CPUs have them (hw.cr4_allowed).  PKRU belongs to the process: the
+ * program's RDPKRU and WRPKRU are these. */
+long mm_pkey_alloc(struct proc *p, u64 flags, u64 rights);
+long mm_pkey_free(struct proc *p, int key);
+long mm_pkey_mprotect(struct proc *p, u64 addr, u64 len, int prot, int key); /* -1: as mprotect                */
+u32 mm_pkru(const struct proc *p);
+void mm_set_pkru(struct proc *p, u32 value);
+
+/* MM_PR_*; other options are -MM_EINVAL. */
+long mm_prctl(struct proc *p, int option, u64 arg2, u64 arg3, u64 arg4, u64 arg5);
+/* prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME); NULL takes the name away.  The name is copied. */
+long mm_set_vma_name(struct proc *p, u64 addr, u64 len, const char *name);
+long mm_setrlimit(struct proc *p, int resource, u64 bytes); /* MM_RLIMIT_*, the soft limit                     */
+struct mm_iov { u64 start, len_bytes; };
+long mm_process_madvise(struct proc *caller, struct proc *target, const struct mm_iov *iov, u64 n, int advice,
+                        u64 flags);
+long mm_membarrier(struct proc *p, int cmd, unsigned flags);
+
 /* Where a recorded program got another address than this kernel would choose: the next mm_mmap or mm_mremap of p
  * that has to choose an address takes this one (if it is free; else -MM_EEXIST, and nothing has changed).
  * One call only.  mm_adopted_choice() is what the kernel would have chosen itself. */
@@ -142,9 +164,10 @@ const char *mm_fault_kind_name(enum mm_fault_kind kind); /* "anonymous", "zero_p
 
 struct mm_trap_result {
     bool resume;             /* retry the access; else the signal below                                       */
+    bool waits;              /* neither: the process waits for an answer through userfaultfd (see there)       */
     u8 signo, code;          /* MM_SIGSEGV / MM_SIGBUS and MM_SEGV_* / MM_BUS_ADRERR / MM_SI_KERNEL            */
     u8 kind;                 /* enum mm_fault_kind                                                            */
-    bool waits;              /* neither: the process waits for an answer through userfaultfd (see there)       */
+    u8 pkey;                 /* si_pkey of SEGV_PKUERR                                                        */
     bool major;
     u64 addr;                /* si_addr                                                                       */
     u32 mapped_pages;        /* pages this fault made present (fault-around counts them all)                  */
@@ -158,8 +181,6 @@ void kernel_ipi(struct kernel *k, unsigned cpu);
 /* Background work up to hw->now_ns(). */
 void kernel_tick(struct kernel *k);
 
-/* Called once for each fault handled, including those of populate and mlock that no trap announced. */
-void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r), void *ctx);
 /* ---- userfaultfd(2) ---------------------------------------------------------------------------------------- *
  * A fault in a registered range is put to whoever reads the userfaultfd, and the process waits: the trap's result
  * says `waits`.  The receiver of kernel_on_uffd() may answer at once, within the trap (it may read, fill, change write
@@ -220,6 +241,8 @@ struct mm_scan {
 /* The number of regions, or -errno. */
 long mm_pagemap_scan(struct proc *p, struct mm_scan *scan);
 
+/* Called once for each fault handled, including those of populate and mlock that no trap announced. */
+void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r), void *ctx);
 
 /* ---- what can be seen -------------------------------------------------------------------------------------- */
 

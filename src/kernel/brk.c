@@ -69,7 +69,7 @@ long mm_brk(struct proc *p, u64 addr)
     u64 from = page_up(mm->brk), to = page_up(addr);
 
     kernel_enter(p);
-    if (addr < mm->start_brk || addr > TASK_SIZE || addr - mm->start_brk > mm->k->cfg.rlimit_data_bytes)
+    if (addr < mm->start_brk || addr > TASK_SIZE || addr - mm->start_brk > mm->limit.data)
         return (long)mm->brk;
     if (to < from ? !shrink(mm, to, from) : to > from && !grow(p, from, to)) {
         EXPLAIN(p->k, "brk %x refused", addr);

@@ -130,7 +130,7 @@ u64 vma_ignored_flags(const struct kernel *k);
 u64 vma_sticky_flags(const struct kernel *k);
 struct vma *merge_new(struct merge *g);
 long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags);
-long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_uffd *uffd);
+long vma_modify_to(struct vma **pv, u64 start, u64 end, const struct vma_traits *to);
 long vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper);
 
 /* change_prot.c */
@@ -146,6 +146,7 @@ void limits_account(struct mm *mm, u64 flags, s64 pages);
 bool limits_may_expand(const struct mm *mm, u64 flags, u64 pages);
 bool limits_may_lock(const struct mm *mm, u64 flags, u64 bytes);
 bool limits_charge(struct kernel *k, u64 pages);
+u64 limits_commit_pages(const struct kernel *k);
 void limits_uncharge(struct kernel *k, u64 pages);
 
 /* munmap.c, mmap.c, populate.c */
@@ -205,6 +206,22 @@ struct mm_file *shmem_file_new(struct kernel *k, u64 bytes, bool charge);
 void unmap_file_range(struct inode *i, u64 from, u64 to, unsigned how);
 void truncate_inode(struct inode *i, u64 size);
 
+/* pkeys.c, prctl.c, anon_name.c, madvise.c */
+void pkru_init(struct proc *p);
+void pkru_switch(struct kernel *k, unsigned cpu, struct proc *from, struct proc *to);
+bool pkey_allows(const struct proc *p, const struct vma *v, bool write);
+void pkeys_init(struct mm *mm);
+unsigned pkey_execute_only(struct proc *p);
+unsigned pkey_for_mprotect(struct proc *p, const struct vma *v, int prot, int asked);
+bool pkey_may_use(const struct proc *p, int key);
+bool thp_disabled(const struct vma *v, bool collapse);
+bool mdwe_refuses(const struct mm *mm, u64 old, u64 new);
+u8 mdwe_inherited(const struct mm *from);
+struct anon_name *anon_name_get(struct anon_name *n);
+void anon_name_put(struct kernel *k, struct anon_name *n);
+const char *anon_name_text(const struct anon_name *n);
+long madvise_range(struct mm *mm, u64 addr, u64 len, int advice);
+
 /* uffd.c, uffd_wait.c */
 struct mm_uffd *uffd_new(struct mm *mm, int flags, u64 features);
 void uffd_free(struct mm_uffd *u);
@@ -228,6 +245,7 @@ void fault_retry(struct proc *p, const struct uffd_wait *w);
 /* proc.c, fork.c */
 void kernel_enter(struct proc *p);
 struct mm *mm_new(struct kernel *k);
+void mm_inherit(struct mm *mm, const struct mm *from);
 void mm_put(struct mm *mm);
 struct mm *fork_mm(struct mm *parent);
 

@@ -53,7 +53,8 @@ long huge_collapse(struct vma *v, u64 start, u64 end)
     u64 first = (v->start + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
     long r = 0;
 
-    if (first + PMD_BYTES > v->end || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || a > b)
+    if (first + PMD_BYTES > v->end || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || thp_disabled(v, true) ||
+        a > b)
         return -MM_EINVAL;
     if (!vma_is_anon(v))
         return vma_is_shmem(v) && a == b ? 0 : -MM_EINVAL;

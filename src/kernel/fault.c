@@ -20,7 +20,7 @@ static bool wants_write_fault(const struct vma *v)
  * unless somebody wants to know of the first write. */
 u64 vma_page_prot(const struct vma *v)
 {
-    u64 e = X86_PTE_US | X86_PTE_A;
+    u64 e = X86_PTE_US | X86_PTE_A | (u64)vma_pkey(v) << X86_PKEY_SHIFT;
 
     if (!(v->flags & VM_ACCESS))
         return e | PTE_PROTNONE | X86_PTE_XD;

@@ -91,6 +91,7 @@ static struct vma *copy_vma(struct mm *child, struct vma *v, struct uffd_event *
         heap_free(child->k, c, sizeof *c);
         return NULL;
     }
+    anon_name_get(c->anon_name);
     if (c->file)
         file_get(c->file);
     vma_link_file(c);
@@ -138,6 +139,11 @@ struct mm *fork_mm(struct mm *parent)
     child->start_stack = parent->start_stack;
     child->mmap_base = parent->mmap_base;
     child->def_flags = parent->def_flags & ~(u64)VM_LOCKED_MASK;
+    mm_inherit(child, parent);
+    child->pkeys = parent->pkeys;
+    child->exec_key = parent->exec_key;
+    child->barriers = parent->barriers;
+    memcpy(child->place, parent->place, sizeof child->place);
     ok = copy_mappings(child, parent, &events);
     flush_mm(parent);
     if (ok) {

@@ -83,7 +83,7 @@ static bool eligible(const struct vma *v, u64 va)
 {
     enum mm_thp thp = v->mm->k->cfg.thp;
 
-    if (thp == MM_THP_NEVER || (v->flags & (VM_NOHUGEPAGE | VM_DROPPABLE)) ||
+    if (thp == MM_THP_NEVER || (v->flags & (VM_NOHUGEPAGE | VM_DROPPABLE)) || thp_disabled(v, false) ||
         (thp == MM_THP_MADVISE && !(v->flags & VM_HUGEPAGE)))
         return false;
     return base_of(va) >= v->start && base_of(va) + PMD_BYTES <= v->end;

@@ -14,7 +14,8 @@ void kernel_config_init(struct kernel_config *cfg)
     *cfg = (struct kernel_config){ .version = 618, .fault_around_bytes = 65536, .mmap_min_addr = 65536,
                                    .max_map_count = 65530, .rlimit_stack_bytes = 8ull << 20,
                                    .rlimit_data_bytes = ~(u64)0, .rlimit_as_bytes = ~(u64)0,
-                                   .rlimit_memlock_bytes = ~(u64)0, .thp = MM_THP_MADVISE };
+                                   .rlimit_memlock_bytes = ~(u64)0, .thp = MM_THP_MADVISE, .overcommit_ratio = 50,
+                                   .anon_names = true };
 }
 
 static u64 align_up(u64 n) { return (n + ALIGN - 1) & ~(ALIGN - 1); }
@@ -44,7 +45,7 @@ static void start_cpus(struct kernel *k)
 {
     for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {
         u64 cr4 = k->hw.read_reg(k->hw.ctx, cpu, HW_CR4) | X86_CR4_PAE;
-        cr4 |= (X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_SMAP) & k->hw.cr4_allowed;
+        cr4 |= (X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE) & k->hw.cr4_allowed;
         k->hw.write_reg(k->hw.ctx, cpu, HW_CR4, cr4);
         k->hw.write_reg(k->hw.ctx, cpu, HW_EFER, k->hw.read_reg(k->hw.ctx, cpu, HW_EFER) | X86_EFER_NXE);
         k->hw.write_reg(k->hw.ctx, cpu, HW_CR0, k->hw.read_reg(k->hw.ctx, cpu, HW_CR0) | X86_CR0_WP);
@@ -74,6 +75,7 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     k->zero = frames_alloc(k, 0, FRAME_RESERVED);
     k->vdso = frames_alloc(k, 0, FRAME_FILE);
     k->huge_zero = PFN_NONE;
+    k->pku = hw->cr4_allowed & X86_CR4_PKE;
     k->dirty_bits = X86_PTE_D | (cfg->soft_dirty ? PTE_SOFT_DIRTY : 0);
     k->new_flags = cfg->soft_dirty ? VM_SOFTDIRTY : 0;
     start_cpus(k);

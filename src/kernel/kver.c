@@ -9,7 +9,9 @@
 
 static const struct { u16 offset, since, last; } rules[] = {
     RULE(unmap_drains, OLDEST, 617),
+    RULE(mdwe, 603, EVER),
     RULE(vma_lock, 604, EVER),
+    RULE(mdwe_no_inherit, 606, EVER),
     RULE(uffd_poison, 606, EVER),
     RULE(uffd_async, 607, EVER),
     RULE(stack_nohuge, 607, EVER),
@@ -18,6 +20,7 @@ static const struct { u16 offset, since, last; } rules[] = {
     RULE(uffd_move, 608, EVER),
     RULE(mseal, 610, EVER),
     RULE(guard_regions, 613, EVER),
+    RULE(advise_self_any, 613, EVER),
     RULE(huge_zero_cow_huge, 613, EVER),
     RULE(pt_reclaim, 614, EVER),
     RULE(guard_files, 615, EVER),
@@ -25,6 +28,7 @@ static const struct { u16 offset, since, last; } rules[] = {
     RULE(mremap_checks_first, 617, EVER),
     RULE(uffd_own_only, 617, EVER),
     RULE(whole_folios, 618, EVER),
+    RULE(thp_except_advised, 618, EVER),
     RULE(tail_needs_table, 618, EVER),
     RULE(guard_flag, 619, EVER),
     RULE(sticky_flags, 619, EVER),

@@ -266,19 +266,19 @@ static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
     return 0;
 }
 
-long mm_madvise(struct proc *p, u64 addr, u64 len, int advice)
+/* do_madvise(); the caller entered the kernel. */
+long madvise_range(struct mm *mm, u64 addr, u64 len, int advice)
 {
     u64 end = addr + page_up(len), at = addr;
     long unmapped = 0;
 
-    kernel_enter(p);
-    if (!known(p->k, advice) || (addr & PAGE_MASK_LOW) || (len && !page_up(len)) || end < addr)
+    if (!known(mm->k, advice) || (addr & PAGE_MASK_LOW) || (len && !page_up(len)) || end < addr)
         return -MM_EINVAL;
-    EXPLAIN(p->k, "madvise %x-%x: advice %d", addr, end, advice);
+    EXPLAIN(mm->k, "madvise %x-%x: advice %d", addr, end, advice);
     if (advice == MM_MADV_POPULATE_READ || advice == MM_MADV_POPULATE_WRITE)
-        return populate_advice(p->mm, addr, end, advice == MM_MADV_POPULATE_WRITE);
+        return populate_advice(mm, addr, end, advice == MM_MADV_POPULATE_WRITE);
     while (at < end) {
-        struct vma *v = vma_find(p->mm, at);
+        struct vma *v = vma_find(mm, at);
         u64 stop;
         long r;
         if (!v)
@@ -296,4 +296,10 @@ long mm_madvise(struct proc *p, u64 addr, u64 len, int advice)
         at = stop;
     }
     return unmapped;
+}
+
+long mm_madvise(struct proc *p, u64 addr, u64 len, int advice)
+{
+    kernel_enter(p);
+    return madvise_range(p->mm, addr, len, advice);
 }

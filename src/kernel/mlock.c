@@ -68,13 +68,13 @@ static u64 locked_in(struct mm *mm, u64 start, u64 end)
 long mm_mlock2(struct proc *p, u64 addr, u64 len, int flags)
 {
     struct mm *mm = p->mm;
-    u64 limit = p->k->cfg.rlimit_memlock_bytes >> PAGE_LG2, start = page_down(addr), locked;
+    u64 limit = mm->limit.memlock >> PAGE_LG2, start = page_down(addr), locked;
     long r;
 
     kernel_enter(p);
     if (flags & ~MLOCK_ONFAULT)
         return -MM_EINVAL;
-    if (!p->k->cfg.rlimit_memlock_bytes)
+    if (!mm->limit.memlock)
         return -MM_EPERM;
     len = page_up(len + (addr & PAGE_MASK_LOW));
     locked = (len >> PAGE_LG2) + mm->locked_vm;
@@ -111,9 +111,9 @@ long mm_mlockall(struct proc *p, int flags)
     kernel_enter(p);
     if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
         return -MM_EINVAL;
-    if (!p->k->cfg.rlimit_memlock_bytes)
+    if (!mm->limit.memlock)
         return -MM_EPERM;
-    if ((flags & MCL_CURRENT) && mm->total_vm > p->k->cfg.rlimit_memlock_bytes >> PAGE_LG2)
+    if ((flags & MCL_CURRENT) && mm->total_vm > mm->limit.memlock >> PAGE_LG2)
         return -MM_ENOMEM;
     mm->def_flags &= ~(u64)VM_LOCKED_MASK;
     if (flags & MCL_FUTURE)

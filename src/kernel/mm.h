@@ -140,6 +140,7 @@ struct vma {
     struct mm_file *file;
     const char *name;                     /* special mappings                                                 */
     struct mm_uffd *uffd;                 /* registered with it: flags has some of VM_UFFD                    */
+    struct anon_name *anon_name;          /* PR_SET_VMA_ANON_NAME; NULL: none                                 */
     u64 tag;
     struct vma *up, *left, *right;        /* treap: start ascends, prio is a heap                             */
     struct vma *prev, *next;
@@ -148,6 +149,8 @@ struct vma {
     struct vma *file_next, **file_link;   /* vmas of one inode                                                */
     u32 prio;
 };
+
+static inline unsigned vma_pkey(const struct vma *v) { return v->flags >> VM_PKEY_SHIFT & 15; }
 
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };
 
@@ -164,6 +167,12 @@ struct mm {
     u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
     u64 start_brk, brk, start_stack, mmap_base, def_flags;
     u64 cpus;                             /* CPUs that run it                                                 */
+    struct { u64 as, data, stack, memlock; } limit; /* RLIMITs, bytes                                         */
+    u64 place[MM_PR_SET_MM_PLACES];       /* what PR_SET_MM was told                                          */
+    u16 pkeys;                            /* protection keys allocated                                        */
+    u16 barriers;                         /* membarrier registrations                                         */
+    u8 exec_key;                          /* the execute-only key; 0: none                                    */
+    u8 thp_disable, mdwe;                 /* as prctl(2) tells them                                           */
 };
 
 /* ---- userfaultfd -------------------------------------------------------------------------------------------------- */
@@ -199,6 +208,7 @@ struct proc {
     u64 adopt, adopted_choice;            /* ADOPT_NONE: choose                                               */
     u64 tag;
     struct mm_rss last;                   /* as it was at exit; before that only the peak of earlier programs  */
+    u32 pkru;                             /* while it runs the register of its CPU counts                     */
     struct uffd_wait wait;                /* a fault that waits for userfaultfd's answer                      */
 };
 #define ADOPT_NONE (~(u64)0)
@@ -261,6 +271,9 @@ struct quirks {
     u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                  */
     bool mseal;               /* 6.10                                                                          */
     bool vma_lock;            /* 6.4: a fault is first tried under its mapping's lock, and that try does not count */
+    bool mdwe, mdwe_no_inherit; /* 6.3, 6.6                                                                    */
+    bool advise_self_any;     /* 6.13: process_madvise gives the caller itself any advice                      */
+    bool thp_except_advised;  /* 6.18: PR_THP_DISABLE_EXCEPT_ADVISED                                           */
     bool sticky_flags;        /* 6.19: a merged mapping is soft-dirty if one of its parts was                   */
     bool uffd_poison, uffd_async, uffd_move, uffd_own_only; /* 6.6, 6.7, 6.8; 6.17: unregister only through the same */
 };
@@ -293,6 +306,8 @@ struct kernel {
     struct proc nobody;                   /* pays for what no process asked for (truncation by the embedder)   */
     struct flush flush;
     struct mm_uffd *uffds;
+    struct anon_name *names;
+    bool pku;                             /* CR4.PKE is set                                                   */
     u64 dirty_bits;                       /* what pte_mkdirty sets: D, and soft-dirty if it is tracked        */
     u64 new_flags;                        /* of every new mapping: VM_SOFTDIRTY, if it is tracked             */
     struct pw_out explain;
@@ -325,6 +340,9 @@ struct fault {
 };
 enum fault_result { FAULT_DONE, FAULT_OOM, FAULT_SIGBUS, FAULT_SIGSEGV, FAULT_POISON, FAULT_WAIT };
 
+/* What tells mappings apart beside their place, as far as it can be changed in place. */
+struct vma_traits { u64 flags; struct mm_uffd *uffd; struct anon_name *anon_name; };
+
 /* What a merge is asked: may [start, end) with these attributes join its neighbours? */
 struct merge {
     struct mm *mm;
@@ -336,6 +354,7 @@ struct merge {
     struct mm_file *file;
     const char *name;
     struct mm_uffd *uffd;
+    struct anon_name *anon_name;
     bool left_only;                       /* brk                                                               */
     bool oom;                             /* out: no memory; nothing has changed                               */
 };

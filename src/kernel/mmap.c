@@ -163,21 +163,25 @@ static long do_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, stru
     if (mm->map_count > p->k->cfg.max_map_count)
         return -MM_ENOMEM;
     vm = vm_flags_of(p, prot, flags);
+    if (prot == MM_PROT_EXEC)
+        vm |= (u64)pkey_execute_only(p) << VM_PKEY_SHIFT;
     r = addr_choose(p, file, addr, len, pgoff, flags);
     if (r < 0)
         return r;
     addr = (u64)r;
     if ((flags & MM_MAP_FIXED_NOREPLACE) && vma_overlap(mm, addr, addr + len))
         return -MM_EEXIST;
-    if ((flags & MM_MAP_LOCKED) && !p->k->cfg.rlimit_memlock_bytes)
+    if ((flags & MM_MAP_LOCKED) && !mm->limit.memlock)
         return -MM_EPERM;
     if (!limits_may_lock(mm, vm, len))
         return -MM_EAGAIN;
     r = file ? check_file_type(file, prot, flags, &vm) : check_anon_type(flags, addr, &pgoff, &vm);
     if (r)
         return r;
-    if (flags & MM_MAP_NORESERVE)
+    if ((flags & MM_MAP_NORESERVE) && p->k->cfg.overcommit != MM_OVERCOMMIT_NEVER)
         vm |= VM_NORESERVE;
+    if (mdwe_refuses(mm, vm, vm))
+        return -MM_EACCES;
     r = map_region(p, addr, len, vm, file, pgoff);
     if (r)
         return r;

@@ -44,21 +44,34 @@ static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u
     return 0;
 }
 
-static long protect_range(struct mm *mm, struct vma *v, u64 start, u64 end, int prot)
+/* The mapping's flags after the call: rights and key are new. */
+static u64 new_flags(struct proc *p, const struct vma *v, int prot, int key)
 {
+    u64 flags = (v->flags & ~(VM_ACCESS | VM_PKEY)) | vm_flags_of_prot(prot);
+
+    return flags | (u64)pkey_for_mprotect(p, v, prot, key) << VM_PKEY_SHIFT;
+}
+
+static long protect_range(struct proc *p, struct vma *v, u64 start, u64 end, int prot, int key)
+{
+    struct mm *mm = p->mm;
     struct gather g = gather_begin(mm);
     u64 at = start;
     long r = 0;
 
     for (; v && at < end; v = vma_find(mm, at)) {
         u64 stop = v->end < end ? v->end : end;
-        u64 flags = (v->flags & ~(u64)VM_ACCESS) | vm_flags_of_prot(prot);
+        u64 flags;
         if (v->start > at) {
             r = -MM_ENOMEM;
             break;
         }
+        flags = new_flags(p, v, prot, key);
         /* Each right asked for must be among the ones the mapping may ever have. */
-        r = (flags & ~(flags >> 4)) & VM_ACCESS ? -MM_EACCES : protect_one(&g, &v, at, stop, flags);
+        if (((flags & ~(flags >> 4)) & VM_ACCESS) || mdwe_refuses(mm, v->flags, flags))
+            r = -MM_EACCES;
+        else
+            r = protect_one(&g, &v, at, stop, flags);
         if (r)
             break;
         at = stop;
@@ -67,7 +80,8 @@ static long protect_range(struct mm *mm, struct vma *v, u64 start, u64 end, int 
     return r ? r : at < end ? -MM_ENOMEM : 0;
 }
 
-long mm_mprotect(struct proc *p, u64 addr, u64 len, int prot)
+/* key -1: none was named. */
+long mm_pkey_mprotect(struct proc *p, u64 addr, u64 len, int prot, int key)
 {
     const int grows = prot & (MM_PROT_GROWSDOWN | MM_PROT_GROWSUP);
     u64 end = addr + page_up(len);
@@ -83,6 +97,8 @@ long mm_mprotect(struct proc *p, u64 addr, u64 len, int prot)
         return -MM_ENOMEM;
     if (prot & ~(MM_PROT_READ | MM_PROT_WRITE | MM_PROT_EXEC | MM_PROT_SEM))
         return -MM_EINVAL;
+    if (!pkey_may_use(p, key))
+        return -MM_EINVAL;
     v = vma_overlap(p->mm, addr, end);
     if (!v)
         return -MM_ENOMEM;
@@ -96,5 +112,7 @@ long mm_mprotect(struct proc *p, u64 addr, u64 len, int prot)
         return -MM_EINVAL;               /* no mapping grows upwards on this architecture */
     }
     EXPLAIN(p->k, "mprotect %x-%x to %x", addr, end, prot);
-    return protect_range(p->mm, v, addr, end, prot);
+    return protect_range(p, v, addr, end, prot, key);
 }
+
+long mm_mprotect(struct proc *p, u64 addr, u64 len, int prot) { return mm_pkey_mprotect(p, addr, len, prot, -1); }

@@ -79,7 +79,8 @@ static struct vma *make_target(struct remap *m)
     struct vma *v = m->v, *t;
     u64 pgoff = v->pgoff + ((m->addr - v->start) >> PAGE_LG2);
     struct merge g = { .mm = m->mm, .start = m->new_addr, .end = m->new_addr + m->new_len, .flags = v->flags,
-                       .copied_from = v, .anon_vma = v->anon_vma, .file = v->file, .name = v->name, .uffd = v->uffd };
+                       .copied_from = v, .anon_vma = v->anon_vma, .file = v->file, .name = v->name, .uffd = v->uffd,
+                       .anon_name = v->anon_name };
 
     if (vma_is_anon(v) && !v->anon_vma)
         pgoff = m->new_addr >> PAGE_LG2;
@@ -222,7 +223,7 @@ static long grow_in_place(struct remap *m)
     u64 old_end = v->end, flags = v->flags, pages = (m->new_len - m->old_len) >> PAGE_LG2;
     struct merge g = { .mm = m->mm, .start = old_end, .end = m->addr + m->new_len, .flags = flags, .prev = v,
                        .next = v->next, .anon_vma = v->anon_vma, .file = v->file, .name = v->name, .uffd = v->uffd,
-                       .pgoff = v->pgoff + ((v->end - v->start) >> PAGE_LG2) };
+                       .anon_name = v->anon_name, .pgoff = v->pgoff + ((v->end - v->start) >> PAGE_LG2) };
 
     if ((flags & VM_ACCOUNT) && !limits_charge(m->mm->k, pages))
         return -MM_ENOMEM;

@@ -45,7 +45,7 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write)
 {
     struct mm *mm = v->mm;
 
-    long ret = 0;
+    long ret = pkey_allows(mm->k->actor, v, write) ? 0 : -MM_EFAULT;
 
     for (u64 va = start; va < end && !ret; va += PAGE_BYTES) {
         u8 waits = 0;

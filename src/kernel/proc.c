@@ -21,6 +21,11 @@ struct mm *mm_new(struct kernel *k)
     mm->users = 1;
     mm->handle = heap_handle(k, mm);
     mm->mmap_base = MMAP_BASE;
+    mm->limit.as = k->cfg.rlimit_as_bytes;
+    mm->limit.data = k->cfg.rlimit_data_bytes;
+    mm->limit.stack = k->cfg.rlimit_stack_bytes;
+    mm->limit.memlock = k->cfg.rlimit_memlock_bytes;
+    pkeys_init(mm);
     mm->rand = 0x9e3779b9u;
     mm->next = k->mms;
     mm->link = &k->mms;
@@ -28,6 +33,14 @@ struct mm *mm_new(struct kernel *k)
         mm->next->link = &mm->next;
     k->mms = mm;
     return mm;
+}
+
+/* What a child's address space, and the next program's, keeps of this one. */
+void mm_inherit(struct mm *mm, const struct mm *from)
+{
+    mm->limit = from->limit;
+    mm->thp_disable = from->thp_disable;
+    mm->mdwe = mdwe_inherited(from);
 }
 
 /* exit_mmap: everything goes at once; no flush, no CPU runs it any more. */
@@ -117,8 +130,10 @@ struct proc *proc_new(struct kernel *k, const char *name)
     if (!p)
         return NULL;
     p->mm = mm_new(k);
-    if (p->mm)
+    if (p->mm) {
+        pkru_init(p);
         return p;
+    }
     heap_free(k, p, sizeof *p);
     return NULL;
 }
@@ -149,6 +164,7 @@ long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned fla
         return -MM_ENOMEM;
     }
     p->tag = parent->tag;
+    p->pkru = mm_pkru(parent);
     *child = p;
     return 0;
 }
@@ -174,6 +190,7 @@ void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p)
     struct proc *old = k->cpu[cpu].proc;
 
     CHECK(cpu < k->hw.cpus && (!p || p->mm));
+    pkru_switch(k, cpu, old, p);
     k->cpu[cpu].proc = p;
     load_mm(k, cpu, old ? old->mm : NULL, p ? p->mm : NULL);
 }
@@ -188,7 +205,9 @@ long proc_exec_begin(struct proc *p, const char *name)
     mm = mm_new(p->k);
     if (!mm)
         return -MM_ENOMEM;
+    mm_inherit(mm, old);
     p->mm = mm;
+    pkru_init(p);
     for (unsigned cpu = 0; cpu < p->k->hw.cpus; cpu++)
         if (p->k->cpu[cpu].proc == p)
             load_mm(p->k, cpu, old, mm);

@@ -22,6 +22,18 @@ const char *vma_shown_name(const struct vma *v)
     return is_heap(v) ? "[heap]" : is_stack(v) ? "[stack]" : NULL;
 }
 
+/* [anon:NAME], if PR_SET_VMA_ANON_NAME gave one and nothing else names the mapping. */
+static bool put_anon_name(const struct vma *v, struct text *t)
+{
+    if (!v->anon_name || (!v->file && vma_shown_name(v)))
+        return false;
+    text_pad_to(t, NAME_COLUMN);
+    text_str(t, v->file ? " [anon_shmem:" : " [anon:");
+    text_str(t, anon_name_text(v->anon_name));
+    text_char(t, ']');
+    return true;
+}
+
 static void put_name(const char *name, struct text *t, const struct pw_out *out)
 {
     text_pad_to(t, NAME_COLUMN);
@@ -59,7 +71,7 @@ void show_vma_line(const struct vma *v, const struct pw_out *out)
     text_char(&t, ' ');
     text_dec(&t, i ? i->ino : 0);
     text_char(&t, ' ');
-    if (name)
+    if (!put_anon_name(v, &t) && name)
         put_name(name, &t, out);
     text_char(&t, '\n');
     text_emit(&t, out);

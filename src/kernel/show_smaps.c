@@ -78,6 +78,10 @@ static void put_flags(const struct vma *v, const struct pw_out *out)
 
     text_str(&t, "THPeligible:           ");
     text_char(&t, huge_vma_eligible(v) ? '1' : '0');
+    if (v->mm->k->pku) {
+        text_str(&t, "\nProtectionKey:  ");
+        text_dec_right(&t, vma_pkey(v), 8);
+    }
     text_str(&t, "\nVmFlags: ");
     for (size_t i = 0; i < COUNT_OF(letters); i++) {
         if (v->flags & letters[i].bit) {

@@ -53,7 +53,7 @@ void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
         k->kind_frames[FRAME_SHMEM] }, { "Buffers:", 0 }, { "Cached:", cache }, { "SwapCached:", 0 },
         { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "AnonPages:", k->kind_frames[FRAME_ANON] },
         { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
-        { "CommitLimit:", total / 2 }, { "Committed_AS:", k->committed },
+        { "CommitLimit:", limits_commit_pages(k) }, { "Committed_AS:", k->committed },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         put_line(out, rows[i].name, 16, rows[i].pages);

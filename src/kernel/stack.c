@@ -20,7 +20,7 @@ long stack_grow(struct vma *v, u64 addr)
     }
     if (!anon_vma_prepare(v) || grow > v->pgoff || !limits_may_expand(mm, v->flags, grow))
         return -MM_ENOMEM;
-    if (v->end - addr > mm->k->cfg.rlimit_stack_bytes) {
+    if (v->end - addr > mm->limit.stack) {
         EXPLAIN(mm->k, "stack: %d bytes are more than RLIMIT_STACK", v->end - addr);
         return -MM_ENOMEM;
     }

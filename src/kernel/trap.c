@@ -10,12 +10,13 @@
 
 static void raise(struct kernel *k, struct mm_trap_result *o, u8 signo, u8 code, u64 addr)
 {
-    static const char *const reason[] = { "no mapping", "the mapping forbids it" };
+    static const char *const reason[] = { [MM_SEGV_MAPERR] = "no mapping", [MM_SEGV_ACCERR] = "the mapping forbids it",
+                                          [MM_SEGV_PKUERR] = "its protection key forbids it" };
 
     *o = (struct mm_trap_result){ .signo = signo, .code = code, .kind = MM_FAULT_INVALID, .addr = addr };
     k->actor->counters.faults[MM_FAULT_INVALID]++;
-    if (signo == MM_SIGSEGV && code <= MM_SEGV_ACCERR)
-        EXPLAIN(k, "fault at %x: SIGSEGV, %s", addr, TEXT(reason[code - 1]));
+    if (signo == MM_SIGSEGV && code < COUNT_OF(reason) && reason[code])
+        EXPLAIN(k, "fault at %x: SIGSEGV, %s", addr, TEXT(reason[code]));
     else
         EXPLAIN(k, "fault at %x: signal %d, code %d", addr, signo, code);
     if (k->on_fault)
@@ -35,6 +36,12 @@ static struct vma *find_or_grow(struct mm *mm, u64 addr, bool *grew)
     return v;
 }
 
+/* The processor found it, or would as soon as the page were there. */
+static bool forbidden_by_key(const struct proc *p, const struct vma *v, u32 error)
+{
+    return (error & PF_PK) || (!(error & PF_I) && !pkey_allows(p, v, error & PF_W));
+}
+
 /* access_error(): a write needs VM_WRITE; a read that met a present page is forbidden by its entry; other reads need
  * any right at all. */
 static bool forbidden(const struct vma *v, u32 error)
@@ -47,7 +54,7 @@ static bool forbidden(const struct vma *v, u32 error)
 }
 
 /* One try; for FAULT_SIGSEGV *code says which. */
-static enum fault_result attempt(struct fault *f, u8 *code)
+static enum fault_result attempt(const struct proc *p, struct fault *f, u8 *code)
 {
     const struct hw_trap *t = f->trap;
 
@@ -58,6 +65,10 @@ static enum fault_result attempt(struct fault *f, u8 *code)
         return FAULT_SIGSEGV;
     EXPLAIN(f->mm->k, "mapping %x-%x, rights %d (1 read, 2 write, 4 exec)", f->vma->start, f->vma->end,
             f->vma->flags & VM_ACCESS);
+    if (forbidden_by_key(p, f->vma, t->error)) {
+        *code = MM_SEGV_PKUERR;
+        return FAULT_SIGSEGV;
+    }
     if (forbidden(f->vma, t->error)) {
         *code = MM_SEGV_ACCERR;
         return FAULT_SIGSEGV;
@@ -71,7 +82,7 @@ static enum fault_result attempts(struct proc *p, struct fault *f, u8 *code)
     enum fault_result r;
 
     do {
-        r = attempt(f, code);
+        r = attempt(p, f, code);
     } while (r == FAULT_WAIT && uffd_answered(p, &f->waits));
     return r;
 }
@@ -113,6 +124,7 @@ static void page_fault(struct kernel *k, struct proc *p, const struct hw_trap *t
         break;
     case FAULT_SIGSEGV:
         raise(k, o, MM_SIGSEGV, code, t->cr2);
+        o->pkey = code == MM_SEGV_PKUERR ? (u8)vma_pkey(f.vma) : 0;
         break;
     case FAULT_OOM:
         raise(k, o, MM_SIGKILL, 0, t->cr2);

@@ -122,6 +122,14 @@ static long check_register(const struct mm_uffd *u, const struct vma *first, u64
     return 0;
 }
 
+static long set_registration(struct vma **pv, u64 start, u64 end, u64 modes, struct mm_uffd *u)
+{
+    const struct vma *v = *pv;
+    struct vma_traits to = { .flags = (v->flags & ~VM_UFFD) | modes, .uffd = u, .anon_name = v->anon_name };
+
+    return vma_modify_to(pv, start, end, &to);
+}
+
 /* What a range in these modes can be asked. */
 static u64 range_ioctls(const struct quirks *q, u64 mode)
 {
@@ -157,7 +165,7 @@ long mm_uffd_register(struct mm_uffd *u, u64 start, u64 len, u64 mode, u64 *ioct
         if (at < v->start)
             at = v->start;
         if (v->uffd != u || (v->flags & modes) != modes)
-            r = vma_modify_uffd(&v, at, stop, (v->flags & ~VM_UFFD) | modes, u);
+            r = set_registration(&v, at, stop, modes, u);
         at = stop;
     }
     u->k->generation++;
@@ -218,7 +226,7 @@ static long unregister_one(struct vma **pv, u64 start, u64 end)
     struct vma *v = *pv;
     long r = v->flags & VM_UFFD_WP ? uffd_protect(v, start, end, false) : 0;
 
-    return r ? r : vma_modify_uffd(pv, start, end, v->flags & ~VM_UFFD, NULL);
+    return r ? r : set_registration(pv, start, end, 0, NULL);
 }
 
 static bool may_unregister(const struct mm_uffd *u, const struct vma *v)

@@ -35,6 +35,7 @@ struct vma *vma_dup(struct vma *from)
         heap_free(k, v, sizeof *v);
         return NULL;
     }
+    anon_name_get(v->anon_name);
     if (v->file)
         file_get(v->file);
     vma_link_file(v);
@@ -47,6 +48,7 @@ void vma_free(struct vma *v)
     struct kernel *k = v->mm->k;
 
     anon_vma_unlink(v);
+    anon_name_put(k, v->anon_name);
     vma_unlink_file(v);
     if (v->file)
         file_put(k, v->file);

@@ -25,7 +25,7 @@ u64 vma_sticky_flags(const struct kernel *k)
 static bool same_kind(const struct merge *g, const struct vma *v)
 {
     return !((v->flags ^ g->flags) & ~vma_ignored_flags(g->mm->k)) && v->file == g->file && v->name == g->name &&
-           v->uffd == g->uffd;
+           v->uffd == g->uffd && v->anon_name == g->anon_name;
 }
 
 /* The range would take the neighbour's identity or give it its own; a fork child's is not shared. */
@@ -186,13 +186,13 @@ static long vma_split(struct vma *v, u64 addr, bool keep_upper)
     return vma_split_unchecked(v, addr, keep_upper);
 }
 
-/* Give [start, end) of *pv these flags: a neighbour takes the range, or it is split off.  *pv becomes the mapping that
+/* Give [start, end) of *pv these traits: a neighbour takes the range, or it is split off.  *pv becomes the mapping that
  * has it.  0 or -errno; splits made before an error stay. */
-long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_uffd *uffd)
+long vma_modify_to(struct vma **pv, u64 start, u64 end, const struct vma_traits *to)
 {
     struct vma *v = *pv;
-    struct merge g = { .mm = v->mm, .start = start, .end = end, .flags = flags, .middle = v, .anon_vma = v->anon_vma,
-                       .uffd = uffd, .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
+    struct merge g = { .mm = v->mm, .start = start, .end = end, .flags = to->flags, .middle = v, .anon_vma = v->anon_vma,
+                       .uffd = to->uffd, .anon_name = to->anon_name, .pgoff = v->pgoff + ((start - v->start) >> PAGE_LG2), .file = v->file, .name = v->name };
     struct vma *merged = merge_existing(&g);
     long r = 0;
 
@@ -207,8 +207,11 @@ long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_u
     if (!r && v->end > end)
         r = vma_split(v, end, false);
     if (!r) {
-        v->flags = flags | (v->flags & vma_sticky_flags(v->mm->k));
-        v->uffd = uffd;
+        struct anon_name *old = v->anon_name;
+        v->flags = to->flags | (v->flags & vma_sticky_flags(v->mm->k));
+        v->uffd = to->uffd;
+        v->anon_name = anon_name_get(to->anon_name);
+        anon_name_put(v->mm->k, old);
     }
     v->mm->k->generation++;
     return r;
@@ -216,5 +219,8 @@ long vma_modify_uffd(struct vma **pv, u64 start, u64 end, u64 flags, struct mm_u
 
 long vma_modify(struct vma **pv, u64 start, u64 end, u64 flags)
 {
-    return vma_modify_uffd(pv, start, end, flags, (*pv)->uffd);
+    const struct vma *v = *pv;
+    struct vma_traits to = { .flags = flags, .uffd = v->uffd, .anon_name = v->anon_name };
+
+    return vma_modify_to(pv, start, end, &to);
 }

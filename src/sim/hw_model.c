@@ -4,6 +4,7 @@
  * the machine refuses is a bug of the kernel and ends the program, as a #GP in a kernel would. */
 #include "sim_internal.h"
 
+#include "arch/x86_pte.h"
 #include "base/check.h"
 
 static const u8 reg_of[] = {
@@ -46,7 +47,7 @@ static u64 now_ns(void *ctx) { return ((struct sim *)ctx)->now_ns; }
 void sim_bind_hw(struct sim *s, const struct mmu_config *machine)
 {
     s->hw = (struct hw){
-        .ctx = s, .cpus = machine->cpus, .ram = machine->ram, .ram_bytes = machine->ram_bytes,
+        .ctx = s, .cpus = machine->cpus, .cr4_allowed = machine->features & MMU_PKU ? X86_CR4_PKE : 0, .ram = machine->ram, .ram_bytes = machine->ram_bytes,
         .read_reg = read_reg, .write_reg = write_reg, .invlpg = invlpg, .invpcid = invpcid,
         .send_ipi = send_ipi, .touch_user = touch_user, .now_ns = now_ns,
     };
