@@ -5,6 +5,7 @@
  * So the machine only empties slots and notes which are in use (fast_put(), touch.c); they are filled here, after an
  * access that went through: then the page is the most recently used of its set and allowed.  A store's parts are all
  * translated before the first byte is written. */
+#include "machine/access.h"
 #include "machine/fast.h"
 #include "machine/phys.h"
 
@@ -67,6 +68,8 @@ static bool translate_parts(struct mmu_mem *mem, u64 va, enum mmu_kind kind, uns
     u64 left = PAGE_BYTES - (va & PAGE_MASK_LOW);
     p->bytes[0] = size_bytes <= left ? size_bytes : (unsigned)left;
     p->bytes[1] = size_bytes - p->bytes[0];
+    if (p->bytes[1] && operand_leaves_canonical(&mem->m->cpu[mem->cpu], kind, va, va + left))
+        return translate(mem, va + left, kind, &p->r[1]); /* #GP */
     return translate(mem, va, kind, &p->r[0]) && (!p->bytes[1] || translate(mem, va + left, kind, &p->r[1]));
 }
 

@@ -265,12 +265,21 @@ static enum mmu_status explained_piece(struct interp *in, unsigned cpu, u64 va, 
     return (enum mmu_status)r->status;
 }
 
+static bool canonical(const struct interp *in, unsigned cpu, u64 va)
+{
+    struct mmu_walk walk;
+    mmu_walk(in->mmu, cpu, va, MMU_LOAD, 0, &walk);
+    return walk.r.status != MMU_FAULT_GP;
+}
+
 enum mmu_status explained_access(struct interp *in, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind,
                                  unsigned flags, struct mmu_result *r)
 {
     const u64 second = page_down(va + size_bytes - 1);
     struct mmu_result r2;
 
+    if (kind != MMU_FETCH && second > va && canonical(in, cpu, va) && !canonical(in, cpu, second))
+        va = second; /* all bytes of an operand are judged before any page is looked at (mmu_access()) */
     if (explained_piece(in, cpu, va, kind, flags, r) != MMU_OK || second == page_down(va))
         return (enum mmu_status)r->status;
     if (explained_piece(in, cpu, second, kind, flags, &r2) != MMU_OK)

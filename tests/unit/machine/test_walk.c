@@ -260,10 +260,28 @@ static void crossing_a_page(void **state)
     assert_int_equal(mmu_access(b.m, 0, VA + 4093, 4, MMU_LOAD, 0, &r), MMU_OK);
     assert_int_equal(r.pa, FAR + 4093);
     assert_int_equal(r.pieces, 2);
-    assert_int_equal(mmu_access(b.m, 0, 0x7ffffffffffd, 8, MMU_LOAD, 0, &r), MMU_FAULT_PF);
+    box_end(&b);
+}
+
+/* The last bytes of an operand are not canonical: no page is looked at, even if the first is missing. */
+static void crossing_out_of_canonical(void **state)
+{
+    (void)state;
+    struct box b;
+    struct mmu_result r;
+    box_begin_full(&b, "skylake");
+    mmu_set(b.m, 0, MMU_CR2, 0);
+    assert_int_equal(mmu_access(b.m, 0, 0x7ffffffffffd, 8, MMU_LOAD, 0, &r), MMU_FAULT_GP);
+    assert_int_equal(mmu_access(b.m, 0, 0x7ffffffffffd, 8, MMU_STORE, MMU_SS, &r), MMU_FAULT_SS);
+    assert_int_equal(mmu_get(b.m, 0, MMU_CR2), 0);
+    assert_int_equal(mmu_access(b.m, 0, 0x7ffffffffffd, 8, MMU_FETCH, 0, &r), MMU_FAULT_PF);
     box_map(&b, 0x7ffffffff000, 0, FAR, PTE_ALL);
     assert_int_equal(mmu_access(b.m, 0, 0x7ffffffffffd, 8, MMU_LOAD, 0, &r), MMU_FAULT_GP);
     assert_int_equal(r.va, 0x800000000000);
+    assert_int_equal(r.pieces, 2);
+    assert_false(mmu_peek(b.m, box_entry(&b, 0x7ffffffff000, 0)) & X86_PTE_A);
+    assert_int_equal(mmu_access(b.m, 0, 0xffff7fffffffffff, 2, MMU_LOAD, 0, &r), MMU_FAULT_GP);
+    assert_int_equal(r.va, 0xffff7fffffffffff);
     box_end(&b);
 }
 
@@ -324,6 +342,7 @@ int main(void)
         cmocka_unit_test(not_present_below_a_supervisor_table_reports_p0), cmocka_unit_test(every_reserved_bit),
         cmocka_unit_test(accessed_and_dirty), cmocka_unit_test(a_refused_access_writes_nothing),
         cmocka_unit_test(canonical_bounds), cmocka_unit_test(crossing_a_page),
+        cmocka_unit_test(crossing_out_of_canonical),
         cmocka_unit_test(tables_outside_ram_read_as_ones), cmocka_unit_test(the_pure_walk_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
