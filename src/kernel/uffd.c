@@ -212,6 +212,15 @@ long mm_uffd_writeprotect(struct proc *caller, struct mm_uffd *u, u64 start, u64
     return r;
 }
 
+long mm_uffd_wake(struct mm_uffd *u, u64 start, u64 len)
+{
+    long r = uffd_check_range(u, start, len);
+
+    if (!r)
+        uffd_wake(u, start, start + len);
+    return r;
+}
+
 /* ---- unregistering ---------------------------------------------------------------------------------------------- */
 
 /* The mapping's registration is forgotten, its marks in the entries stay (fork, mremap). */

@@ -33,6 +33,11 @@ static const struct flag_name thp_names[] = {
     { "never", MM_THP_NEVER }, { "madvise", MM_THP_MADVISE }, { "always", MM_THP_ALWAYS }, { NULL, 0 }
 };
 static const struct flag_name version_names[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 }, { NULL, 0 } };
+static const struct flag_name overcommit_names[] = {
+    { "guess", MM_OVERCOMMIT_GUESS }, { "always", MM_OVERCOMMIT_ALWAYS }, { "never", MM_OVERCOMMIT_NEVER },
+    { "0", MM_OVERCOMMIT_GUESS },     { "1", MM_OVERCOMMIT_ALWAYS },      { "2", MM_OVERCOMMIT_NEVER },
+    { NULL, 0 },
+};
 static const struct flag_name switch_names[] = { { "off", 0 }, { "on", 1 }, { NULL, 0 } };
 
 static bool opt_cpus(struct interp *in, struct wish *w, struct word v)
@@ -171,6 +176,49 @@ static bool opt_map_count(struct interp *in, struct wish *w, struct word v)
     return true;
 }
 
+static bool opt_overcommit(struct interp *in, struct wish *w, struct word v)
+{
+    u64 mode;
+
+    if (!word_choice(v, overcommit_names, &mode))
+        return fail(in, "overcommit is guess, always or never, not", &v);
+    w->kernel.overcommit = (enum mm_overcommit)mode;
+    return true;
+}
+
+static bool opt_ratio(struct interp *in, struct wish *w, struct word v)
+{
+    u64 n;
+
+    if (!word_number(v, &n) || n > 1000)
+        return fail(in, "overcommit_ratio is a percentage, not", &v);
+    w->kernel.overcommit_ratio = (u32)n;
+    return true;
+}
+
+static bool opt_switch(struct interp *in, bool *out, struct word v)
+{
+    u64 on;
+
+    if (!word_choice(v, switch_names, &on))
+        return fail(in, "on or off, not", &v);
+    *out = on;
+    return true;
+}
+
+static bool opt_soft_dirty(struct interp *in, struct wish *w, struct word v)
+{
+    return opt_switch(in, &w->kernel.soft_dirty, v);
+}
+static bool opt_anon_names(struct interp *in, struct wish *w, struct word v)
+{
+    return opt_switch(in, &w->kernel.anon_names, v);
+}
+static bool opt_privileged(struct interp *in, struct wish *w, struct word v)
+{
+    return opt_switch(in, &w->kernel.privileged, v);
+}
+
 static bool opt_size(struct interp *in, u64 *out, struct word v)
 {
     return word_number(v, out) || (word_is(v, "unlimited") && (*out = ~(u64)0)) || fail(in, "not a size:", &v);
@@ -219,6 +267,11 @@ static const struct option_row {
     { "rlimit_data", true, opt_data },
     { "rlimit_as", true, opt_as },
     { "rlimit_memlock", true, opt_memlock },
+    { "overcommit", true, opt_overcommit },
+    { "overcommit_ratio", true, opt_ratio },
+    { "soft_dirty", true, opt_soft_dirty },
+    { "anon_names", true, opt_anon_names },
+    { "privileged", true, opt_privileged },
 };
 
 static bool take_option(struct interp *in, struct wish *wish, struct word word)
@@ -265,7 +318,7 @@ void machine_drop(struct interp *in)
     in->mmu = NULL;
     in->kernel = NULL;
     in->block = in->ram = NULL;
-    in->processes = in->files = 0;
+    in->processes = in->files = in->uffds = 0;
 }
 
 static bool refused(struct interp *in, void *ram, u64 ram_bytes, void *block, size_t block_bytes, const char *why)

@@ -13,12 +13,14 @@
 
 #define PROCESSES_MAX 1024u
 #define FILES_MAX 1024u
+#define UFFDS_MAX 256u
 #define NAME_BYTES 32u
 /* Where the heap begins: behind a one-page program at the usual place of a PIE without ASLR. */
 #define BRK_START 0x555555555000ull
 
 struct process { char name[NAME_BYTES]; struct proc *p; unsigned cpu; bool exited; };
 struct file { char name[NAME_BYTES]; struct mm_file *f; };
+struct uffd { char name[NAME_BYTES]; struct mm_uffd *u; };
 
 struct interp {
     struct interp_options options;
@@ -36,10 +38,12 @@ struct interp {
     u64 ram_bytes;
     unsigned cpus;
 
-    unsigned processes, files;
+    unsigned processes, files, uffds;
+    u64 uffd_children;           /* userfaultfds that fork made                                                */
     u64 inodes;
     struct process process[PROCESSES_MAX];
     struct file file[FILES_MAX];
+    struct uffd uffd[UFFDS_MAX];
 };
 
 /* ---- answers (interp.c) ------------------------------------------------------------------------------------ */
@@ -75,6 +79,10 @@ command_fn cmd_proc, cmd_file, cmd_truncate, cmd_meminfo, cmd_buddyinfo;
 typedef bool process_fn(struct interp *in, struct process *p, const struct words *w);
 process_fn cmd_process;                           /* proc_cmds.c: what begins with a process's name              */
 process_fn cmd_syscall;                           /* syscalls.c                                                  */
+extern const struct flag_name advice_names[];
+process_fn cmd_userfaultfd, cmd_uffd;             /* uffd_cmds.c                                                 */
+process_fn cmd_clear_refs, cmd_pagemap_scan;      /* scan_cmds.c                                                 */
+process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
 process_fn cmd_faults, cmd_maps, cmd_smaps, cmd_status, cmd_pagemap;  /* proc_views.c                            */
 

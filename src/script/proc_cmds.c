@@ -249,7 +249,11 @@ static const struct {
     { "execve", do_execve, 2, 3 },    { "on", do_on, 3, 3 },                  { "stack", do_stack, 4, 4 },
     { "faults", cmd_faults, 2, 2 },   { "maps", cmd_maps, 2, 2 },             { "smaps", cmd_smaps, 2, 2 },
     { "status", cmd_status, 2, 2 },   { "pagemap", cmd_pagemap, 4, 4 },       { "copy_from", cmd_copy_from, 3, 4 },
-    { "copy_to", cmd_copy_to, 3, 4 },
+    { "copy_to", cmd_copy_to, 3, 4 },   { "userfaultfd", cmd_userfaultfd, 3, 4 }, { "uffd", cmd_uffd, 4, 8 },
+    { "clear_refs", cmd_clear_refs, 3, 3 }, { "pagemap_scan", cmd_pagemap_scan, 4, WORDS_MAX },
+    { "prctl", cmd_prctl, 3, 7 },     { "set_vma_name", cmd_set_vma_name, 5, 5 },
+    { "setrlimit", cmd_setrlimit, 4, 4 }, { "wrpkru", cmd_wrpkru, 3, 3 }, { "rdpkru", cmd_rdpkru, 2, 2 },
+    { "process_madvise", cmd_process_madvise, 4, WORDS_MAX },
 };
 
 bool cmd_process(struct interp *in, struct process *p, const struct words *w)

@@ -29,7 +29,7 @@ static const struct flag_name map_names[] = {
 static const struct flag_name mremap_names[] = {
     { "maymove", MM_MREMAP_MAYMOVE }, { "fixed", MM_MREMAP_FIXED }, { "dontunmap", MM_MREMAP_DONTUNMAP }, { NULL, 0 },
 };
-static const struct flag_name advice_names[] = {
+const struct flag_name advice_names[] = {
     { "normal", MM_MADV_NORMAL }, { "random", MM_MADV_RANDOM }, { "sequential", MM_MADV_SEQUENTIAL },
     { "willneed", MM_MADV_WILLNEED }, { "dontneed", MM_MADV_DONTNEED }, { "free", MM_MADV_FREE },
     { "remove", MM_MADV_REMOVE }, { "dontfork", MM_MADV_DONTFORK }, { "dofork", MM_MADV_DOFORK },
@@ -43,6 +43,13 @@ static const struct flag_name advice_names[] = {
 };
 static const struct flag_name mlock2_names[] = { { "onfault", 1 }, { NULL, 0 } };             /* MLOCK_ONFAULT      */
 static const struct flag_name mlockall_names[] = { { "current", 1 }, { "future", 2 }, { "onfault", 4 }, { NULL, 0 } };
+static const struct flag_name pkey_names[] = { { "disable_access", 1 }, { "disable_write", 2 }, { NULL, 0 } };
+static const struct flag_name barrier_names[] = {
+    { "query", 0 }, { "global", 1 }, { "global_expedited", 2 }, { "register_global_expedited", 4 },
+    { "private_expedited", 8 }, { "register_private_expedited", 16 }, { "private_expedited_sync_core", 32 },
+    { "register_private_expedited_sync_core", 64 }, { "private_expedited_rseq", 128 },
+    { "register_private_expedited_rseq", 256 }, { "get_registrations", 512 }, { NULL, 0 },
+};
 static const struct flag_name msync_names[] = { { "async", 1 }, { "invalidate", 2 }, { "sync", 4 }, { NULL, 0 } };
 
 /* ---- the calls --------------------------------------------------------------------------------------------- */
@@ -114,6 +121,29 @@ static long do_mseal(struct interp *in, struct process *p, const struct args *a)
     return mm_mseal(p->p, a->v[0], a->v[1], a->v[2]);
 }
 
+static long do_pkey_alloc(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_pkey_alloc(p->p, a->v[0], a->v[1]);
+}
+static long do_pkey_free(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_pkey_free(p->p, a->v[0] > 0x7fffffff ? -1 : (int)a->v[0]);
+}
+/* Without a key: as if -1 was given. */
+static long do_pkey_mprotect(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_pkey_mprotect(p->p, a->v[0], a->v[1], (int)a->v[2],
+                            a->given < 4 ? -1 : a->v[3] > 0x7fffffff ? -2 : (int)a->v[3]);
+}
+static long do_membarrier(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_membarrier(p->p, (int)a->v[0], (unsigned)a->v[1]);
+}
+
 /* What mincore found, 16 pages a line. */
 static void tell_residency(struct interp *in, const u8 *vec, u64 pages)
 {
@@ -149,12 +179,13 @@ static long do_mincore(struct interp *in, struct process *p, const struct args *
 
 /* ---- the table --------------------------------------------------------------------------------------------- */
 
-/* Arguments: n number, f file; P M R A L U S the flag names below; those behind '?' may be left out (0). */
+/* Arguments: n number, f file; P M R A L U S K B the flag names below; those behind '?' may be left out (0). */
 static const struct { char letter; const struct flag_name *names; const char *what; } flag_args[] = {
     { 'P', prot_names, "no protection is called" },   { 'M', map_names, "mmap has no flag" },
     { 'R', mremap_names, "mremap has no flag" },      { 'A', advice_names, "madvise has no advice" },
     { 'L', mlock2_names, "mlock2 has no flag" },      { 'U', mlockall_names, "mlockall has no flag" },
-    { 'S', msync_names, "msync has no flag" },
+    { 'S', msync_names, "msync has no flag" },     { 'K', pkey_names, "a key has no right" },
+    { 'B', barrier_names, "membarrier has no command" },
 };
 
 static const struct call {
@@ -165,11 +196,10 @@ static const struct call {
     { "mremap", "nnn?Rn", do_mremap },  { "brk", "n", do_brk },            { "madvise", "nnA", do_madvise },
     { "mlock", "nn", do_mlock },        { "mlock2", "nnL", do_mlock2 },    { "munlock", "nn", do_munlock },
     { "mlockall", "U", do_mlockall },   { "munlockall", "", do_munlockall }, { "mincore", "nn?n", do_mincore },
-    { "msync", "nnS", do_msync },       { "mseal", "nn?n", do_mseal },
+    { "msync", "nnS", do_msync },       { "mseal", "nn?n", do_mseal },       { "pkey_alloc", "nK", do_pkey_alloc },
+    { "pkey_free", "n", do_pkey_free }, { "pkey_mprotect", "nnP?n", do_pkey_mprotect },
+    { "membarrier", "B?n", do_membarrier },
 };
-
-/* System calls of the language that the kernel does not have. */
-static const char *const not_yet[] = { "pkey_alloc", "pkey_free", "pkey_mprotect" };
 
 static bool take_flags(struct interp *in, char letter, struct word w, u64 *out)
 {
@@ -241,8 +271,5 @@ bool cmd_syscall(struct interp *in, struct process *p, const struct words *w)
     for (size_t i = 0; i < COUNT_OF(calls); i++)
         if (word_is(w->w[1], calls[i].name))
             return run_call(in, p, &calls[i], w);
-    for (size_t i = 0; i < COUNT_OF(not_yet); i++)
-        if (word_is(w->w[1], not_yet[i]))
-            return fail(in, "this kernel does not have it yet:", &w->w[1]);
     return fail(in, "a process has no command", &w->w[1]);
 }

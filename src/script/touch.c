@@ -31,7 +31,8 @@ static const char *signal_text(const struct sim_outcome *o)
     static const struct { u8 signo, code; const char *text; } rows[] = {
         { MM_SIGSEGV, MM_SEGV_MAPERR, "SIGSEGV MAPERR " }, { MM_SIGSEGV, MM_SEGV_ACCERR, "SIGSEGV ACCERR " },
         { MM_SIGSEGV, MM_SEGV_PKUERR, "SIGSEGV PKUERR " }, { MM_SIGSEGV, MM_SI_KERNEL, "SIGSEGV KERNEL " },
-        { MM_SIGBUS, MM_BUS_ADRERR, "SIGBUS ADRERR " },    { MM_SIGKILL, 0, "SIGKILL " },
+        { MM_SIGBUS, MM_BUS_ADRERR, "SIGBUS ADRERR " },    { MM_SIGBUS, MM_BUS_MCEERR_AR, "SIGBUS MCEERR_AR " },
+        { MM_SIGKILL, 0, "SIGKILL " },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -56,7 +57,7 @@ static void explained_touch(struct interp *in, unsigned cpu, u64 va, enum mmu_ki
         line_end(in);
         kernel_trap(in->kernel, cpu, &trap, &res);
         if (!res.resume) {
-            *out = (struct sim_outcome){ .signo = res.signo, .code = res.code, .addr = res.addr };
+            *out = (struct sim_outcome){ .signo = res.signo, .code = res.code, .addr = res.addr, .waits = res.waits };
             return;
         }
     }
@@ -93,14 +94,14 @@ static bool touch(struct interp *in, struct process *p, const struct words *w, e
         return false;
     put_on_cpu(in, p);
     before = tally_of(p);
-    while (len && !out.signo) {
+    while (len && !out.signo && !out.waits) {
         const u64 room = PAGE_BYTES - (va & PAGE_MASK_LOW), part = len < room ? len : room;
         touch_page(in, p->cpu, va, (u32)part, kind, &out);
         va += part;
         len -= part;
     }
-    if (out.signo) {
-        text_str(&in->t, signal_text(&out));
+    if (out.signo || out.waits) {
+        text_str(&in->t, out.waits ? "waits " : signal_text(&out));
         text_0x(&in->t, out.addr);
     } else {
         text_str(&in->t, "ok");
