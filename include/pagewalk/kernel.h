@@ -28,6 +28,7 @@ enum mm_thp { MM_THP_NEVER, MM_THP_MADVISE, MM_THP_ALWAYS };
 struct kernel_config {
     u32 version;              /* 618 for 6.18, 612, 601; 0: 618                                               */
     u32 fault_around_bytes;   /* power of two; 65536 is Linux's default; 4096 switches it off                 */
+    u32 readahead_bytes;      /* of the disk; 131072 is Linux's default; 0: none                              */
     u64 mmap_min_addr;        /* default 65536 on Debian; 4096 upstream                                       */
     u32 max_map_count;        /* default 65530                                                                */
     u64 rlimit_stack_bytes;   /* default 8 MiB                                                                */
@@ -100,6 +101,8 @@ struct mm_file *mm_file_open(struct kernel *k, const struct mm_file_info *info);
 /* Drop the opener's reference; mappings keep theirs. */
 void mm_file_close(struct mm_file *f);
 void mm_file_truncate(struct mm_file *f, u64 size_bytes);
+/* fallocate(PUNCH_HOLE | KEEP_SIZE): 0 or -MM_Exxx. */
+long mm_file_punch(struct mm_file *f, u64 off_bytes, u64 len_bytes);
 const char *mm_file_path(const struct mm_file *f);
 
 /* ---- system calls (arguments in the order of the system call) ---------------------------------------------- */

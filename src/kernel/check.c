@@ -201,7 +201,7 @@ static const char *check_mm(struct mm *mm)
         return err;
     REQUIRE(count == mm->map_count, "map_count differs from the mappings");
     REQUIRE(total == mm->total_vm, "total_vm differs from the mappings");
-    REQUIRE(locked == mm->locked_vm, "locked_vm differs from the mappings");
+    REQUIRE(locked + (u64)mm->locked_stale == mm->locked_vm, "locked_vm differs from the mappings");
     REQUIRE(t.tables == mm->tables, "page tables miscounted");
     for (unsigned i = 0; i < RSS_KINDS; i++)
         REQUIRE(t.rss[i] == mm->rss[i], "RSS differs from the entries");

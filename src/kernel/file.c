@@ -159,3 +159,36 @@ void truncate_inode(struct inode *i, u64 size)
 }
 
 void mm_file_truncate(struct mm_file *f, u64 size_bytes) { truncate_inode(f->inode, size_bytes); }
+
+/* A page that stays, of which the hole zeroes a part. */
+static void zero_part(struct inode *i, u64 index)
+{
+    bool oom = false;
+    struct frame *page = cache_get(i, index, &oom);
+
+    if (page)
+        page->flags |= FRAME_DIRTY;
+}
+
+/* Whole pages leave the cache and every entry that maps them; private copies stay. */
+long mm_file_punch(struct mm_file *f, u64 off_bytes, u64 len_bytes)
+{
+    struct inode *i = f->inode;
+    u64 end = off_bytes + len_bytes, from = page_up(off_bytes) >> PAGE_LG2, to = end >> PAGE_LG2;
+
+    if (!len_bytes || end < off_bytes)
+        return -MM_EINVAL;
+    if (!f->writable)
+        return -MM_EBADF;
+    if (!cache_settle(i))
+        return -MM_ENOMEM;
+    if (off_bytes & PAGE_MASK_LOW)
+        zero_part(i, off_bytes >> PAGE_LG2);
+    if (end & PAGE_MASK_LOW)
+        zero_part(i, to);
+    if (from < to) {
+        unmap_file_range(i, from, to, ZAP_CACHE_ONLY);
+        cache_remove(i, from, to);
+    }
+    return 0;
+}

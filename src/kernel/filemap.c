@@ -218,15 +218,21 @@ static enum fault_result finish(struct fault *f, struct frame *page, bool write)
 
 static enum fault_result read_fault(struct fault *f)
 {
+    const bool around = f->mm->k->cfg.fault_around_bytes > PAGE_BYTES &&
+                        !(f->vma->flags & (VM_UFFD_WP | VM_UFFD_MINOR));
     struct frame *page;
     enum fault_result r;
 
     f->out->kind = vma_is_shmem(f->vma) ? MM_FAULT_SHMEM : MM_FAULT_FILE_READ;
-    if (f->mm->k->cfg.fault_around_bytes > PAGE_BYTES && !(f->vma->flags & (VM_UFFD_WP | VM_UFFD_MINOR)) &&
-        fault_around(f))
+    if (around && fault_around(f))
         return FAULT_DONE;
     r = get_page(f, &page);
-    return r == FAULT_DONE ? finish(f, page, false) : r;
+    if (r != FAULT_DONE)
+        return r;
+    /* Waiting for the disk lets go of the locks: the fault begins again, and now the neighbours are there. */
+    if (f->out->major && around && fault_around(f))
+        return FAULT_DONE;
+    return finish(f, page, false);
 }
 
 /* The copy of a page, mapped in its place. */

@@ -11,7 +11,8 @@
 
 void kernel_config_init(struct kernel_config *cfg)
 {
-    *cfg = (struct kernel_config){ .version = 618, .fault_around_bytes = 65536, .mmap_min_addr = 65536,
+    *cfg = (struct kernel_config){ .version = 618, .fault_around_bytes = 65536,
+                                   .readahead_bytes = 131072, .mmap_min_addr = 65536,
                                    .max_map_count = 65530, .rlimit_stack_bytes = 8ull << 20,
                                    .rlimit_data_bytes = ~(u64)0, .rlimit_as_bytes = ~(u64)0,
                                    .rlimit_memlock_bytes = ~(u64)0, .thp = MM_THP_MADVISE, .overcommit_ratio = 50,

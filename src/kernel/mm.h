@@ -165,6 +165,7 @@ struct mm {
     u64 rss[RSS_KINDS], tables;
     u64 peak_rss, peak_tables, peak_vm;
     u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
+    s64 locked_stale;                     /* of locked_vm: what MREMAP_DONTUNMAP left over                    */
     u64 start_brk, brk, start_stack, mmap_base, def_flags;
     u64 cpus;                             /* CPUs that run it                                                 */
     struct { u64 as, data, stack, memlock; } limit; /* RLIMITs, bytes                                         */
@@ -256,6 +257,7 @@ struct cpu {
 struct quirks {
     u32 version;
     bool merge_unfaulted;     /* 6.16: a faulted range merges with an unfaulted neighbour                      */
+    bool exec_readahead;      /* 6.16: readahead of code stays inside its mapping                              */
     bool mremap_checks_first; /* 6.17: source checked before the target is unmapped; several vmas move at once */
     bool whole_folios;        /* 6.18: faults map whole large folios                                           */
     bool tail_needs_table;    /* 6.18: fault-around gives up when its first folio ends the file and there is no
@@ -269,6 +271,7 @@ struct quirks {
     bool pt_reclaim;          /* 6.14: MADV_DONTNEED frees page tables that became empty                       */
     bool unmap_drains;        /* up to 6.17: unmapping drains the LRU batches first                            */
     u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                  */
+    bool dontunmap_counts;    /* 6.15: MREMAP_DONTUNMAP of locked memory leaves both places in locked_vm      */
     bool mseal;               /* 6.10                                                                          */
     bool vma_lock;            /* 6.4: a fault is first tried under its mapping's lock, and that try does not count */
     bool mdwe, mdwe_no_inherit; /* 6.3, 6.6                                                                    */
@@ -333,6 +336,7 @@ struct fault {
     struct vma *vma;
     u64 addr;                             /* page-aligned                                                      */
     bool write, grew;
+    bool forgets_wait;                    /* populate: waiting for the disk does not make it major             */
     u8 waits;                             /* for an answer of userfaultfd, so far                             */
     bool marked_wp;                       /* the entry was a marker: the page comes write-protected            */
     const struct hw_trap *trap;           /* NULL: a system call populates                                    */

@@ -108,6 +108,7 @@ static struct vma *make_target(struct remap *m)
 static void finish_source(struct remap *m, struct vma *target)
 {
     u64 pages = m->old_len >> PAGE_LG2;
+    bool counts = m->mm->k->q.dontunmap_counts;
 
     if (!(m->flags & MM_MREMAP_DONTUNMAP)) {
         bool accounted = m->v->flags & VM_ACCOUNT;
@@ -120,8 +121,8 @@ static void finish_source(struct remap *m, struct vma *target)
             m->mm->k->committed += pages; /* could not be split off: it stays, and stays charged */
         return;
     }
-    if (m->v->flags & VM_LOCKED)
-        m->mm->locked_vm -= (m->v->end - m->v->start) >> PAGE_LG2;
+    if (m->v->flags & VM_LOCKED)          /* what it counted in locked_vm stays there */
+        m->mm->locked_stale += (s64)((m->v->end - m->v->start) >> PAGE_LG2) - (counts ? 0 : (s64)pages);
     m->v->flags &= ~(u64)VM_LOCKED_MASK;
     if (target != m->v && m->v->start == m->addr && m->v->end == m->addr + m->old_len)
         anon_vma_unlink(m->v);
@@ -182,7 +183,7 @@ static long move_vma(struct remap *m)
         return -MM_ENOMEM;
     }
     limits_account(mm, flags, (s64)pages);
-    if (flags & VM_LOCKED)
+    if ((flags & VM_LOCKED) && (!keep || mm->k->q.dontunmap_counts))
         mm->locked_vm += pages;
     EXPLAIN(mm->k, "moved %x to %x, %d bytes", m->addr, m->new_addr, m->new_len);
     remapped(m, t, event);
@@ -241,6 +242,16 @@ static long grow_in_place(struct remap *m)
     return (long)m->addr;
 }
 
+/* What shrinking cuts off: like munmap, only inside the address space. */
+static long unmap_tail(const struct remap *m)
+{
+    u64 start = m->addr + m->new_len, len = m->old_len - m->new_len;
+
+    if (start > TASK_SIZE || len > TASK_SIZE - start)
+        return -MM_EINVAL;
+    return unmap_range(m->mm, start, start + len);
+}
+
 static long resize(struct remap *m)
 {
     long r;
@@ -248,7 +259,7 @@ static long resize(struct remap *m)
     if (m->new_len == m->old_len)
         return (long)m->addr;
     if (m->new_len < m->old_len) {
-        r = unmap_range(m->mm, m->addr + m->new_len, m->addr + m->old_len);
+        r = unmap_tail(m);
         return r ? r : (long)m->addr;
     }
     if (room_in_place(m))
@@ -273,7 +284,7 @@ static long move_to(struct remap *m)
             return -MM_EFAULT;
     }
     if (m->new_len < m->old_len) {
-        r = unmap_range(m->mm, m->addr + m->new_len, m->addr + m->old_len);
+        r = unmap_tail(m);
         if (r)
             return r;
         m->old_len = m->new_len;

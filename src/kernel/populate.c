@@ -39,9 +39,10 @@ static long failed(struct kernel *k, enum fault_result r, u8 *waits)
     }
 }
 
-/* Fault in [start, end) of one mapping; 0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
+/* Fault in [start, end) of one mapping.  forgets_wait: a fault that waited for the disk begins again as a fresh one,
+ * which makes it minor; else it stays major.  0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
  * userfaultfd has to answer and does not at once. */
-long populate_pages(struct vma *v, u64 start, u64 end, bool write)
+long populate_pages(struct vma *v, u64 start, u64 end, bool write, bool forgets_wait)
 {
     struct mm *mm = v->mm;
 
@@ -51,7 +52,8 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write)
         u8 waits = 0;
         while (!ret && !already(mm, va, write)) {
             struct mm_trap_result out = { 0 };
-            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits, .out = &out };
+            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits,
+                               .forgets_wait = forgets_wait, .out = &out };
             enum fault_result r = fault_handle(&f);
             if (r == FAULT_DONE)
                 fault_tell(mm->k, va, &out);
@@ -70,7 +72,7 @@ long populate_vma(struct vma *v, u64 start, u64 end)
         return 0;
     if (!(v->flags & VM_ACCESS))
         return -MM_EFAULT;
-    return populate_pages(v, start, end, (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+    return populate_pages(v, start, end, (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE, true);
 }
 
 /* __mm_populate: all mappings of the range; the first error ends it unless errors do not matter. */
