@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define NEWEST_MINOR 19u                /* 6.19, the newest row of src/kernel/kver.c                                */
 #define RAM_DEFAULT (64ull << 20)
 
 /* What the options say, before profile defaults are filled in. */
@@ -32,7 +33,6 @@ static const struct flag_name vendor_names[] = { { "intel", MMU_INTEL }, { "amd"
 static const struct flag_name thp_names[] = {
     { "never", MM_THP_NEVER }, { "madvise", MM_THP_MADVISE }, { "always", MM_THP_ALWAYS }, { NULL, 0 }
 };
-static const struct flag_name version_names[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 }, { NULL, 0 } };
 static const struct flag_name overcommit_names[] = {
     { "guess", MM_OVERCOMMIT_GUESS }, { "always", MM_OVERCOMMIT_ALWAYS }, { "never", MM_OVERCOMMIT_NEVER },
     { "0", MM_OVERCOMMIT_GUESS },     { "1", MM_OVERCOMMIT_ALWAYS },      { "2", MM_OVERCOMMIT_NEVER },
@@ -118,11 +118,14 @@ static bool opt_features(struct interp *in, struct wish *w, struct word v)
 
 static bool opt_kernel(struct interp *in, struct wish *w, struct word v)
 {
-    u64 version;
+    const char *c = v.s + 2, *end = v.s + v.len;
+    u32 minor = 0;
 
-    if (!word_choice(v, version_names, &version))
+    for (; v.len >= 3 && v.len <= 4 && c < end && *c >= '0' && *c <= '9'; c++)
+        minor = minor * 10 + (u32)(*c - '0');
+    if (c != end || v.s[0] != '6' || v.s[1] != '.' || v.s[2] == '0' || minor > NEWEST_MINOR)
         return fail(in, "this kernel version is not modelled:", &v);
-    w->kernel.version = (u32)version;
+    w->kernel.version = 600 + minor;
     return true;
 }
 
@@ -163,6 +166,16 @@ static bool opt_fault_around(struct interp *in, struct wish *w, struct word v)
     if (!word_number(v, &n) || n < PAGE_BYTES || n > (2u << 20) || (n & (n - 1)))
         return fail(in, "fault_around is a power of two from 4K to 2M, not", &v);
     w->kernel.fault_around_bytes = (u32)n;
+    return true;
+}
+
+static bool opt_readahead(struct interp *in, struct wish *w, struct word v)
+{
+    u64 n;
+
+    if (!word_number(v, &n) || n >> 31 || (n & PAGE_MASK_LOW))
+        return fail(in, "readahead is a multiple of 4K, not", &v);
+    w->kernel.readahead_bytes = (u32)n;
     return true;
 }
 
@@ -228,6 +241,10 @@ static bool opt_min_addr(struct interp *in, struct wish *w, struct word v)
 {
     return opt_size(in, &w->kernel.mmap_min_addr, v);
 }
+static bool opt_totalram(struct interp *in, struct wish *w, struct word v)
+{
+    return opt_size(in, &w->kernel.totalram_bytes, v);
+}
 static bool opt_stack(struct interp *in, struct wish *w, struct word v)
 {
     return opt_size(in, &w->kernel.rlimit_stack_bytes, v);
@@ -261,8 +278,10 @@ static const struct option_row {
     { "swap", true, opt_swap },
     { "kpti", true, opt_kpti },
     { "fault_around", true, opt_fault_around },
+    { "readahead", true, opt_readahead },
     { "max_map_count", true, opt_map_count },
     { "mmap_min_addr", true, opt_min_addr },
+    { "totalram", true, opt_totalram },
     { "rlimit_stack", true, opt_stack },
     { "rlimit_data", true, opt_data },
     { "rlimit_as", true, opt_as },

@@ -84,3 +84,16 @@ bool cmd_truncate(struct interp *in, const struct words *w)
     done_ok(in);
     return true;
 }
+
+bool cmd_punch(struct interp *in, const struct words *w)
+{
+    const struct file *f = find_file(in, w->w[1]);
+    u64 offset, len;
+
+    if (!f)
+        return fail(in, "no file is called", &w->w[1]);
+    if (!need_number(in, w, 2, &offset) || !need_number(in, w, 3, &len))
+        return false;
+    done_value(in, mm_file_punch(f->f, offset, len));
+    return true;
+}

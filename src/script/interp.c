@@ -37,6 +37,7 @@ static const struct command {
     { "proc", cmd_proc, 2, 2, NEED_KERNEL, "proc NAME" },
     { "file", cmd_file, 3, WORDS_MAX, NEED_KERNEL, "file NAME SIZE [fs=ext4|tmpfs] [folio=SIZE] [cached] [readonly]" },
     { "truncate", cmd_truncate, 3, 3, NEED_KERNEL, "truncate NAME SIZE" },
+    { "punch", cmd_punch, 4, 4, NEED_KERNEL, "punch NAME OFFSET LENGTH" },
     { "meminfo", cmd_meminfo, 1, 1, NEED_KERNEL, "meminfo" },
     { "buddyinfo", cmd_buddyinfo, 1, 1, NEED_KERNEL, "buddyinfo" },
     { "check", cmd_check, 1, 1, NEED_KERNEL, "check" },
