@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * main.c - mmfuzz: random memory operations, done by the host's kernel and by the model, compared after every one.
+ *
+ *     mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--emit FILE] [--time SECONDS] PERFORMER DISK-FOLDER
+ *
+ * --ops        operations of a seed (2000)                   --smaps   compare smaps and mincore too, check invariants
+ * --time       stop after that many seconds                            after every operation
+ * --emit FILE  write the sequence of the first seed as a scenario
+ *
+ * Prints what was compared and how fast; at the first difference, the shrunk scenario.  Exit status: 0 no difference,
+ * 1 a difference, 2 it could not be tried, 77 the host cannot be compared (one line says why). */
+#include "mmfuzz.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct options {
+    u64 first, last;
+    u32 ops, look;
+    double seconds;
+    const char *emit, *performer, *folder;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static bool usage(void)
+{
+    fputs("usage: mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--time SECONDS] [--emit FILE] PERFORMER DISK-FOLDER\n",
+          stderr);
+    return false;
+}
+
+static bool take_option(struct options *o, const char *name, const char *value)
+{
+    if (!strcmp(name, "--seeds"))
+        return sscanf(value, "%" SCNu64 "-%" SCNu64, &o->first, &o->last) == 2;
+    if (!strcmp(name, "--ops"))
+        return (o->ops = (u32)strtoul(value, NULL, 10)) > 0;
+    if (!strcmp(name, "--time"))
+        return (o->seconds = strtod(value, NULL)) > 0;
+    if (!strcmp(name, "--emit")) {
+        o->emit = value;
+        return true;
+    }
+    return false;
+}
+
+static bool take_options(struct options *o, int argc, char **argv)
+{
+    int i = 1;
+
+    *o = (struct options){ .first = 1, .last = 100, .ops = 2000, .seconds = 1e9 };
+    for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
+        if (!strcmp(argv[i], "--smaps"))
+            o->look = LOOK_SMAPS | LOOK_CORE;
+        else if (i + 1 == argc || !take_option(o, argv[i], argv[i + 1]))
+            return usage();
+        else
+            i++;
+    }
+    if (argc - i != 2)
+        return usage();
+    o->performer = argv[i];
+    o->folder = argv[i + 1];
+    return true;
+}
+
+static int report_difference(struct run *r)
+{
+    const u32 before = r->done_ops;
+
+    printf("seed %" PRIu64 ": a difference (%s) at operation %u; host %s, model %s; shrinking ...\n", r->plan.seed,
+           r->diff.what, r->diff.at, r->diff.host, r->diff.model);
+    fflush(stdout);
+    shrink(r);
+    printf("%u operations of %u:\n", r->done_ops, before);
+    scene_print(stdout, r);
+    return 1;
+}
+
+static int emit(struct run *r, const char *path)
+{
+    FILE *out = fopen(path, "w");
+
+    if (!out) {
+        perror(path);
+        return 2;
+    }
+    scene_print(out, r);
+    return fclose(out) ? 2 : 0;
+}
+
+static int fuzz(struct run *r, const struct options *o)
+{
+    const double start = now_s();
+    u64 seeds = 0;
+    double took;
+
+    for (u64 seed = o->first; seed <= o->last && now_s() - start < o->seconds; seed++, seeds++) {
+        plan_of_seed(&r->plan, r->profile, seed, o->ops, o->look);
+        switch (run_both(r)) {
+        case SAME: break;
+        case DIFFERENT: return report_difference(r);
+        case BROKEN: fprintf(stderr, "mmfuzz: %s\n", r->diff.host); return 2;
+        }
+        if (o->emit)
+            return emit(r, o->emit);
+    }
+    took = now_s() - start;
+    printf("%" PRIu64 " operations over %" PRIu64 " seeds without a difference in %.1f s: %.0f a second (%s)\n",
+           r->tally.ops, seeds, took, (double)r->tally.ops / took, r->profile->name);
+    if (o->look)
+        printf("not compared: Referenced differed %" PRIu64 " times, LazyFree was above its lower bound %" PRIu64
+               " times\n", r->tally.excluded[EXCLUDED_REFERENCED], r->tally.excluded[EXCLUDED_LAZYFREE]);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct profile profile;
+    static struct host host;
+    static struct run run = { .profile = &profile, .host = &host };
+    struct options o;
+    const char *why;
+
+    if (!take_options(&o, argc, argv))
+        return 2;
+    profile_ask(&profile, o.folder);
+    if (profile.why_not[0]) {
+        printf("skip: %s\n", profile.why_not);
+        return 77;
+    }
+    why = host_open(&host, o.performer, o.folder);
+    run.done = malloc((size_t)o.ops * sizeof *run.done);
+    if (why || !run.done) {
+        fprintf(stderr, "mmfuzz: %s\n", why ? why : "no memory");
+        return 2;
+    }
+    return fuzz(&run, &o);
+}
