@@ -1,12 +1,13 @@
 # Pagewalk - a thin face on Meson and Ninja.
 #   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
 #   make setup      install what the build needs     make test   set up, build, run every test
+#   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test demo san fuzz bench accuracy install clean check
+.PHONY: all setup test test-differential demo san fuzz bench accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -19,6 +20,11 @@ setup:
 
 test: setup
 	@sh tools/test.sh $(B)
+
+test-differential: setup
+	@sh tools/setup.sh emulators || echo "test-differential: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@sh tests/differential/baremetal/run.sh $(B)
 
 demo: setup
 	@sh tools/demo.sh $(B)

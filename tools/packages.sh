@@ -4,7 +4,8 @@
 #   cmd NAME       a command on the PATH
 #   header NAME    a header in /usr/include, or one that the compiler finds by itself
 #   file PATH      a file; a name pattern is allowed
-# Groups: build (make), test (make test), san (make san), fuzz (make fuzz).
+# Groups: build (make), test (make test), san (make san), fuzz (make fuzz),
+# emulators (make test-differential).
 
 packages_table() {
     cat <<'ROWS'
@@ -20,8 +21,14 @@ build valgrind       file   /usr/lib/x86_64-linux-gnu/valgrind/libcoregrind-amd6
 build libjansson-dev header jansson.h
 build libcmocka-dev  header cmocka.h
 test  clang          cmd    clang
+test  qemu-system-x86 cmd   qemu-system-x86_64
 fuzz  clang          cmd    clang
 fuzz  libclang-rt-dev file  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
+emulators qemu-system-x86 cmd qemu-system-x86_64
+emulators bochs      cmd    bochs-bin
+emulators bochs-term file   /usr/lib/*/bochs/plugins/libbx_term_gui.so
+emulators bochsbios  file   /usr/share/bochs/BIOS-bochs-latest
+emulators vgabios    file   /usr/share/vgabios/vgabios.bin
 san   gcc            file   /usr/lib/gcc/x86_64-linux-gnu/*/libasan.so
 ROWS
 }
