@@ -7,7 +7,7 @@ B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential demo san fuzz bench accuracy install clean check
+.PHONY: all setup test test-differential exhaustive demo san fuzz bench accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -25,6 +25,9 @@ test-differential: setup
 	@sh tools/setup.sh emulators || echo "test-differential: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/differential/baremetal/run.sh $(B)
+
+exhaustive:
+	@sh tools/exhaustive.sh
 
 demo: setup
 	@sh tools/demo.sh $(B)

@@ -17,16 +17,21 @@ struct judge {
     uint64_t *ram;
     struct oracle_cpu cpu;     /* the context, as the oracle knows it                                              */
     unsigned tag;              /* 0..511: path of the next case; 512: the caches must be emptied first               */
+    uint64_t cr2;              /* what CR2 must hold                                                               */
     bool walk_too;             /* also ask mmu_walk(), which must agree and change nothing                          */
+    bool no_structure_caches;  /* of the next machine: every walk begins at the root anyway                         */
     bool tables_may_meet;      /* an entry may stand on a path twice                                                */
     uint64_t cases, differences;
 };
 
-/* A machine of this kind.  part: amd, has_1g and maxphyaddr are read, the rest ignored. */
+/* Another machine; what j asks for and has counted stays.  Of part, amd, has_1g and maxphyaddr are read. */
 void judge_create(struct judge *j, const struct oracle_cpu *part);
 void judge_destroy(struct judge *j);
-/* Sets every register.  la57, wp ... ac of c are read. */
+/* Sets every register, and empties the caches.  la57, wp ... ac of c are read. */
 void judge_context(struct judge *j, const struct oracle_cpu *c);
+/* CPL and AC alone. */
+void judge_privilege(struct judge *j, unsigned cpl, unsigned ac);
+void judge_flush(struct judge *j);
 
 /* The index at a level of the path that a tag stands for: another at each level, so that no level can pass for
  * another, and no two tags share one. */
@@ -43,7 +48,9 @@ static inline uint64_t *judge_entry(const struct judge *j, unsigned tag, unsigne
 uint64_t judge_va(const struct judge *j, unsigned tag, unsigned offset);
 /* A tag no cached translation or path of this machine stands for: the next one, or 0 after emptying the caches. */
 unsigned judge_fresh_tag(struct judge *j);
-/* Both translate; what differs is printed and counted. */
+/* Both translate; what differs is printed and counted.  Afterwards the entries are as before. */
 void judge_case(struct judge *j, const struct oracle_access *a);
+/* The same, the oracle's walk of a->va being known: path. */
+void judge_access(struct judge *j, const struct oracle_access *a, const struct oracle_path *path);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * main.c - every shape of a long-mode walk in every context, machine against oracle.
- *     exhaustive              a sample that takes seconds: every single-bit, address and self-map case, and each 211th
- *                             of the walk shapes
- *     exhaustive --full       all of them
- *     exhaustive --every N    each Nth of the walk shapes
- * Ends with the number of cases and differences; exit status 1 if there was a difference. */
+ *     exhaustive              a sample that takes seconds: every single-bit, address and self-map case, and about one
+ *                             in 100 of the walk shapes and contexts
+ *     exhaustive --full       all of them (`make exhaustive`)
+ *     exhaustive --every N    about one in N of the walk shapes and contexts
+ * Ends with the number of cases and differences, and processor time; exit status 1 if there was a difference. */
 #include "families.h"
 
 #include <stdio.h>
@@ -14,9 +14,8 @@
 
 int main(int argc, char **argv)
 {
-    unsigned every = 211;
+    unsigned every = 100;
     struct judge judge = { .cases = 0 };
-    struct timespec from, to;
 
     if (argc == 2 && !strcmp(argv[1], "--full"))
         every = 1;
@@ -26,17 +25,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: exhaustive [--full | --every N]\n");
         return 2;
     }
-    clock_gettime(CLOCK_MONOTONIC, &from);
     judge.walk_too = judge.tables_may_meet = true;
     single_bit_cases(&judge);
     address_cases(&judge);
     self_map_cases(&judge);
     judge.tables_may_meet = false;
-    judge.walk_too = every > 100;
+    judge.walk_too = every > 1;
     walk_cases(&judge, every);
-    clock_gettime(CLOCK_MONOTONIC, &to);
     printf("exhaustive: %llu cases, %llu differences, %.1f s\n", (unsigned long long)judge.cases,
-           (unsigned long long)judge.differences,
-           (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+           (unsigned long long)judge.differences, (double)clock() / CLOCKS_PER_SEC);
     return judge.differences ? 1 : 0;
 }

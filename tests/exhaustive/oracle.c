@@ -58,9 +58,8 @@ static bool is_user_access(const struct oracle_cpu *c, const struct oracle_acces
 }
 
 /* 4.6.2.  address_is_user: U/S is 1 in every entry of the walk. */
-static bool key_forbids(const struct oracle_cpu *c, const struct oracle_access *a, uint64_t leaf, bool address_is_user)
+static bool key_forbids(const struct oracle_cpu *c, const struct oracle_access *a, unsigned key, bool address_is_user)
 {
-    unsigned key = (unsigned)(leaf >> 59) & 15;
     if (a->kind == ORACLE_FETCH)
         return false;
     if (address_is_user) {
@@ -117,99 +116,107 @@ static uint32_t describe(const struct oracle_cpu *c, const struct oracle_access 
     return error;
 }
 
-static void page_fault(struct oracle_answer *out, uint32_t error)
-{
-    out->outcome = ORACLE_PF;
-    out->error = error;
-}
-
 /* Reads one entry, noting it.  The index is VA[low+8:low] (4.5). */
-static uint64_t read_entry(const uint64_t *ram, uint64_t table, uint64_t va, unsigned low, struct oracle_answer *out)
+static uint64_t read_entry(const uint64_t *ram, uint64_t table, uint64_t va, unsigned low, struct oracle_path *out)
 {
     uint64_t pa = table + ((va >> low) & 511) * 8;
     out->entry_pa[out->entries] = pa;
-    out->after[out->entries] = ram[pa / 8];
+    out->entry[out->entries] = ram[pa / 8];
     out->entries++;
     return ram[pa / 8];
 }
 
-void oracle_translate(const uint64_t *ram, const struct oracle_cpu *c, const struct oracle_access *a,
-                      struct oracle_answer *out)
+/* 4.6.1: R/W and U/S of every entry count, XD of any. */
+static void combine(struct oracle_path *out, uint64_t entry)
 {
-    uint64_t table = c->root, pml5e, pml4e, pdpte, pde, pte, leaf = 0, offset_mask = 0;
-    bool writable = true, user = true, execute_disable = false;
+    out->writable = out->writable && bit(entry, 1);
+    out->user = out->user && bit(entry, 2);
+    out->execute_disable = out->execute_disable || bit(entry, 63);
+}
 
-    *out = (struct oracle_answer){ .outcome = ORACLE_DONE };
-    if (!is_canonical(a->va, c->la57 ? 57 : 48)) {
-        out->outcome = a->stack ? ORACLE_SS : ORACLE_GP;
-        return;
-    }
+/* 4.5, 4.6.2: the page's address without its offset, and its key. */
+static void reach(struct oracle_path *out, uint64_t leaf, unsigned page_lg2)
+{
+    out->ends = ORACLE_LEAF;
+    out->page_lg2 = page_lg2;
+    out->key = (unsigned)bits(leaf >> 59, 3, 0);
+    out->frame = bits(leaf, 51, page_lg2);
+}
+
+/* 4.5, 4.7: from the top; the first entry that is not present, or present with a reserved bit, ends the walk. */
+void oracle_walk(const uint64_t *ram, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out)
+{
+    uint64_t pml5e, pml4e, pdpte, pde, pte, table = c->root;
+
+    out->entries = 0;
+    out->writable = out->user = true;
+    out->execute_disable = false;
+    if (!is_canonical(va, c->la57 ? 57 : 48)) { out->ends = ORACLE_NOT_CANONICAL; return; }
 
     if (c->la57) {
-        pml5e = read_entry(ram, table, a->va, 48, out);
-        if (!bit(pml5e, 0)) { page_fault(out, describe(c, a)); return; }
-        if (top_entry_reserved(pml5e, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
-        writable = writable && bit(pml5e, 1);
-        user = user && bit(pml5e, 2);
-        execute_disable = execute_disable || bit(pml5e, 63);
+        pml5e = read_entry(ram, table, va, 48, out);
+        if (!bit(pml5e, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
+        if (top_entry_reserved(pml5e, c)) { out->ends = ORACLE_RESERVED; return; }
+        combine(out, pml5e);
         table = bits(pml5e, 51, 12);
     }
 
-    pml4e = read_entry(ram, table, a->va, 39, out);
-    if (!bit(pml4e, 0)) { page_fault(out, describe(c, a)); return; }
-    if (top_entry_reserved(pml4e, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
-    writable = writable && bit(pml4e, 1);
-    user = user && bit(pml4e, 2);
-    execute_disable = execute_disable || bit(pml4e, 63);
+    pml4e = read_entry(ram, table, va, 39, out);
+    if (!bit(pml4e, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
+    if (top_entry_reserved(pml4e, c)) { out->ends = ORACLE_RESERVED; return; }
+    combine(out, pml4e);
     table = bits(pml4e, 51, 12);
 
-    pdpte = read_entry(ram, table, a->va, 30, out);
-    if (!bit(pdpte, 0)) { page_fault(out, describe(c, a)); return; }
-    if (pdpte_reserved(pdpte, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
-    writable = writable && bit(pdpte, 1);
-    user = user && bit(pdpte, 2);
-    execute_disable = execute_disable || bit(pdpte, 63);
-    if (bit(pdpte, 7)) {
-        leaf = pdpte;
-        out->page_lg2 = 30;
-    } else {
-        table = bits(pdpte, 51, 12);
-        pde = read_entry(ram, table, a->va, 21, out);
-        if (!bit(pde, 0)) { page_fault(out, describe(c, a)); return; }
-        if (pde_reserved(pde, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
-        writable = writable && bit(pde, 1);
-        user = user && bit(pde, 2);
-        execute_disable = execute_disable || bit(pde, 63);
-        if (bit(pde, 7)) {
-            leaf = pde;
-            out->page_lg2 = 21;
-        } else {
-            table = bits(pde, 51, 12);
-            pte = read_entry(ram, table, a->va, 12, out);
-            if (!bit(pte, 0)) { page_fault(out, describe(c, a)); return; }
-            if (reserved_everywhere(pte, c)) { page_fault(out, describe(c, a) | 1 | 8); return; }
-            writable = writable && bit(pte, 1);
-            user = user && bit(pte, 2);
-            execute_disable = execute_disable || bit(pte, 63);
-            leaf = pte;
-            out->page_lg2 = 12;
-        }
-    }
+    pdpte = read_entry(ram, table, va, 30, out);
+    if (!bit(pdpte, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
+    if (pdpte_reserved(pdpte, c)) { out->ends = ORACLE_RESERVED; return; }
+    combine(out, pdpte);
+    if (bit(pdpte, 7)) { reach(out, pdpte, 30); return; }
+    table = bits(pdpte, 51, 12);
 
-    bool by_key = key_forbids(c, a, leaf, user);
-    if (by_key || rights_forbid(c, a, writable, user, execute_disable)) {
-        page_fault(out, describe(c, a) | 1 | (by_key ? 32 : 0));
+    pde = read_entry(ram, table, va, 21, out);
+    if (!bit(pde, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
+    if (pde_reserved(pde, c)) { out->ends = ORACLE_RESERVED; return; }
+    combine(out, pde);
+    if (bit(pde, 7)) { reach(out, pde, 21); return; }
+    table = bits(pde, 51, 12);
+
+    pte = read_entry(ram, table, va, 12, out);
+    if (!bit(pte, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
+    if (reserved_everywhere(pte, c)) { out->ends = ORACLE_RESERVED; return; }
+    combine(out, pte);
+    reach(out, pte, 12);
+}
+
+void oracle_judge(const struct oracle_cpu *c, const struct oracle_access *a, const struct oracle_path *path,
+                  struct oracle_answer *out)
+{
+    uint64_t offset_mask;
+    bool by_key;
+
+    out->error = describe(c, a);
+    out->error_free = 0;
+    out->set_in_all = out->set_in_leaf = 0;
+    if (path->ends == ORACLE_NOT_CANONICAL) { out->outcome = a->stack ? ORACLE_SS : ORACLE_GP; return; }
+    out->outcome = ORACLE_PF;
+    if (path->ends == ORACLE_NOT_PRESENT)
+        return;
+    out->error |= 1;
+    if (path->ends == ORACLE_RESERVED) { out->error |= 8; return; }
+
+    by_key = key_forbids(c, a, path->key, path->user);
+    if (by_key || rights_forbid(c, a, path->writable, path->user, path->execute_disable)) {
+        out->error |= by_key ? 32 : 0;
         /* 4.7 says PK is set when the key forbids the access; for a user access to a supervisor address under PKS,
          * which is refused anyway, the text can be read both ways. */
-        out->error_free = is_user_access(c, a) && !user ? 32 : 0;
+        out->error_free = is_user_access(c, a) && !path->user ? 32 : 0;
         return;
     }
 
     /* 4.8: A in every entry used, D in the leaf when writing. */
-    for (int i = 0; i < out->entries; i++)
-        out->after[i] |= 1u << 5;
-    if (a->kind == ORACLE_WRITE)
-        out->after[out->entries - 1] |= 1u << 6;
-    offset_mask = (1ull << out->page_lg2) - 1;
-    out->pa = (bits(leaf, 51, 12) & ~offset_mask) | (a->va & offset_mask);
+    out->outcome = ORACLE_DONE;
+    out->set_in_all = 1u << 5;
+    out->set_in_leaf = a->kind == ORACLE_WRITE ? 1u << 6 : 0;
+    offset_mask = (1ull << path->page_lg2) - 1;
+    out->pa = path->frame | (a->va & offset_mask);
 }
