@@ -163,7 +163,7 @@ enum fault_result fault_handle(struct fault *f)
      * fault counts as major (FAULT_FLAG_TRIED). */
     if (f->waits > (f->trap && f->trap->user && k->q.vma_lock ? 1 : 0))
         o->major = true;
-    o->major = o->major && !f->forgets_wait;
+    o->major = o->major && f->wait != WAIT_RESTARTS;
     if (o->major)
         c->major++;
     else

@@ -230,7 +230,7 @@ static enum fault_result read_fault(struct fault *f)
     if (r != FAULT_DONE)
         return r;
     /* Waiting for the disk lets go of the locks: the fault begins again, and now the neighbours are there. */
-    if (f->out->major && around && fault_around(f))
+    if (f->out->major && around && f->wait != WAIT_HOLDS && fault_around(f))
         return FAULT_DONE;
     return finish(f, page, false);
 }

@@ -258,7 +258,7 @@ static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
         if ((v->flags & (VM_IO | VM_PFNMAP)) || !(v->flags & (write ? VM_WRITE : VM_READ)))
             return -MM_EINVAL;
         stop = v->end < end ? v->end : end;
-        r = populate_pages(v, at, stop, write, false);
+        r = populate_pages(v, at, stop, write, WAIT_RETRIES);
         if (r)
             return r;
         at = stop;

@@ -336,11 +336,17 @@ struct fault {
     struct vma *vma;
     u64 addr;                             /* page-aligned                                                      */
     bool write, grew;
-    bool forgets_wait;                    /* populate: waiting for the disk does not make it major             */
+    u8 wait;                              /* enum fault_wait                                                   */
     u8 waits;                             /* for an answer of userfaultfd, so far                             */
     bool marked_wp;                       /* the entry was a marker: the page comes write-protected            */
     const struct hw_trap *trap;           /* NULL: a system call populates                                    */
     struct mm_trap_result *out;
+};
+/* A fault that has to wait for the disk ... */
+enum fault_wait {
+    WAIT_RETRIES,    /* lets go of the locks and begins again, as a major one                                  */
+    WAIT_RESTARTS,   /* begins again as a fresh, minor one (mlock and MAP_POPULATE)                            */
+    WAIT_HOLDS,      /* waits with the locks held (mprotect of locked memory)                                  */
 };
 enum fault_result { FAULT_DONE, FAULT_OOM, FAULT_SIGBUS, FAULT_SIGSEGV, FAULT_POISON, FAULT_WAIT };
 

@@ -38,7 +38,7 @@ static long protect_one(struct gather *g, struct vma **pv, u64 start, u64 end, u
     if ((old & VM_ACCOUNT) && !(flags & VM_ACCOUNT))
         limits_uncharge(mm->k, pages);
     if ((old & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED && (flags & VM_WRITE))
-        populate_vma(v, start, end);
+        populate_vma(v, start, end, WAIT_HOLDS);
     limits_account(mm, old, -(s64)pages);
     limits_account(mm, flags, (s64)pages);
     return 0;

@@ -39,10 +39,9 @@ static long failed(struct kernel *k, enum fault_result r, u8 *waits)
     }
 }
 
-/* Fault in [start, end) of one mapping.  forgets_wait: a fault that waited for the disk begins again as a fresh one,
- * which makes it minor; else it stays major.  0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
+/* Fault in [start, end) of one mapping.  0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
  * userfaultfd has to answer and does not at once. */
-long populate_pages(struct vma *v, u64 start, u64 end, bool write, bool forgets_wait)
+long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait)
 {
     struct mm *mm = v->mm;
 
@@ -53,7 +52,7 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write, bool forgets_
         while (!ret && !already(mm, va, write)) {
             struct mm_trap_result out = { 0 };
             struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits,
-                               .forgets_wait = forgets_wait, .out = &out };
+                               .wait = (u8)wait, .out = &out };
             enum fault_result r = fault_handle(&f);
             if (r == FAULT_DONE)
                 fault_tell(mm->k, va, &out);
@@ -66,13 +65,13 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write, bool forgets_
 }
 
 /* populate_vma_page_range: as mlock wants it. */
-long populate_vma(struct vma *v, u64 start, u64 end)
+long populate_vma(struct vma *v, u64 start, u64 end, enum fault_wait wait)
 {
     if (v->flags & VM_LOCKONFAULT)
         return 0;
     if (!(v->flags & VM_ACCESS))
         return -MM_EFAULT;
-    return populate_pages(v, start, end, (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE, true);
+    return populate_pages(v, start, end, (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE, wait);
 }
 
 /* __mm_populate: all mappings of the range; the first error ends it unless errors do not matter. */
@@ -83,7 +82,7 @@ long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors)
         long r;
         if (v->flags & (VM_IO | VM_PFNMAP))
             continue;
-        r = populate_vma(v, a, b);
+        r = populate_vma(v, a, b, WAIT_RESTARTS);
         if (r && !ignore_errors)
             return r;
     }
