@@ -6,6 +6,7 @@ _pagewalk_options() {
     run) echo '--cpu --cpus --ram --trace-children -o --output --json --callgrind --top -q --quiet --keep --check --no-filter --help' ;;
     report) echo '--json --callgrind --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
+    probe) echo '-o --output --quick --help' ;;
     script) echo '--strict --explain --cpu --help' ;;
     esac
 }
@@ -37,7 +38,7 @@ _pagewalk() {
     [[ $cur == = ]] && cur=
     [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report cpus script help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report cpus probe script help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -68,7 +69,7 @@ _pagewalk() {
     case $command in
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     cpus) COMPREPLY=($(_pagewalk_profiles "$cur")) ;;
-    help) COMPREPLY=($(compgen -W 'run report cpus script help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report cpus probe script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 } && complete -o filenames -F _pagewalk pagewalk

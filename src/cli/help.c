@@ -56,6 +56,20 @@ static const char help_cpus[] =
 "\n"
 "  --json              as JSON\n";
 
+static const char help_probe[] =
+"usage: pagewalk probe [-o FILE] [--quick]\n"
+"\n"
+"Measures what this machine's CPUID does not tell, or a hypervisor hides: how many pages the data TLBs of\n"
+"both levels reach, their ways, and what a second-level hit and a page walk cost, by the time of loads on\n"
+"random tours over pages. Takes a few seconds; shows the curve; writes a profile that `pagewalk run` takes,\n"
+"with each number marked measured or not. What the times do not show clearly is said to be not clear.\n"
+"\n"
+"  -o, --output FILE   the profile (default host.profile; - is standard output, and the rest goes to\n"
+"                      standard error; /dev/null keeps none)\n"
+"  --quick             fewer repeats\n"
+"\n"
+"Exit status: 0, or 125 when nothing can be measured or the profile cannot be written.\n";
+
 static const char help_script[] =
 "usage: pagewalk script [--strict] [--explain] [--cpu PROFILE] FILE\n"
 "\n"
@@ -77,6 +91,7 @@ const struct command commands[] = {
     { "run", cmd_run, "run a program and say what virtual memory did to it", help_run },
     { "report", cmd_report, "show the results of an earlier run again", help_report },
     { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },
+    { "probe", cmd_probe, "measure this machine's TLBs and write a profile", help_probe },
     { "script", script_main, "drive a simulated machine and kernel step by step", help_script },
     { "help", cmd_help, "explain a command", help_help },
     { 0 },
