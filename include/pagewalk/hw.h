@@ -18,6 +18,7 @@ struct hw {
     unsigned cpus;
     u8 *ram;        /* the direct map: physical address pa is at ram + pa.  Page tables live here.            */
     u64 ram_bytes;
+    bool no_1g_pages; /* these CPUs have no pages of 1 GiB                                                     */
     u64 cr4_allowed; /* CR4 bits that these CPUs accept, as CPUID would tell; 0: unknown, only PAE is set      */
 
     u64 (*read_reg)(void *ctx, unsigned cpu, enum hw_reg reg);

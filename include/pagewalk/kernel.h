@@ -41,6 +41,7 @@ struct kernel_config {
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
+    bool read_only_file_thp;  /* CONFIG_READ_ONLY_THP_FOR_FS: files nobody writes to may be collapsed         */
 };
 /* Linux's defaults. */
 void kernel_config_init(struct kernel_config *cfg);
@@ -83,9 +84,18 @@ long mm_set_brk_start(struct proc *p, u64 start_brk);
 long mm_map_special(struct proc *p, u64 start, u64 len_bytes, int prot, const char *name);
 void mm_set_mmap_base(struct proc *p, u64 mmap_base);
 
+/* ---- settings ---------------------------------------------------------------------------------------------- */
+
+/* The files of /sys/kernel/mm that govern huge pages, by their names there: "transparent_hugepage/enabled",
+ * "transparent_hugepage/hugepages-64kB/enabled", "hugepages/hugepages-2048kB/nr_hugepages" ...
+ * 0, -MM_ENOENT, -MM_EACCES (only to be read) or -MM_EINVAL (not a value of this file). */
+long kernel_sys_write(struct kernel *k, const char *file, const char *value);
+long kernel_sys_read(struct kernel *k, const char *file, const struct pw_out *out);
+
 /* ---- files ------------------------------------------------------------------------------------------------- */
 
-enum mm_fs { MM_FS_EXT4, MM_FS_TMPFS };
+enum mm_fs { MM_FS_EXT4, MM_FS_TMPFS, MM_FS_HUGETLBFS };
+enum mm_tmpfs_huge { MM_TMPFS_NEVER, MM_TMPFS_ALWAYS, MM_TMPFS_WITHIN_SIZE, MM_TMPFS_ADVISE };
 struct mm_file_info {
     const char *path;         /* copied                                                                       */
     u64 size_bytes;
@@ -95,12 +105,16 @@ struct mm_file_info {
     bool cached;              /* every page is already in the page cache                                      */
     bool writable;            /* opened for writing                                                           */
     u8 folio_lg2;             /* log2 of the bytes of its page-cache folios; 12: single pages                 */
+    u8 page_lg2;              /* hugetlbfs: log2 of the bytes of its pages, 21 or 30                          */
+    u8 huge;                  /* tmpfs: the mount's huge=, enum mm_tmpfs_huge                                 */
+    bool memfd;               /* nobody else can open it: its pages go with its last user                     */
 };
 /* Each call is one open file; files with equal dev and ino share one page cache.  NULL: out of memory. */
 struct mm_file *mm_file_open(struct kernel *k, const struct mm_file_info *info);
 /* Drop the opener's reference; mappings keep theirs. */
 void mm_file_close(struct mm_file *f);
-void mm_file_truncate(struct mm_file *f, u64 size_bytes);
+/* 0, or -EINVAL: hugetlbfs has only sizes of whole pages. */
+long mm_file_truncate(struct mm_file *f, u64 size_bytes);
 /* fallocate(PUNCH_HOLE | KEEP_SIZE): 0 or -MM_Exxx. */
 long mm_file_punch(struct mm_file *f, u64 off_bytes, u64 len_bytes);
 const char *mm_file_path(const struct mm_file *f);
@@ -158,7 +172,7 @@ enum mm_fault_kind {
     MM_FAULT_COW_COPY,    /* write to a shared page: copied (anonymous, file or zero page below)              */
     MM_FAULT_COW_REUSE,   /* write to a page no longer shared: made writable                                  */
     MM_FAULT_STACK,       /* grew the stack (and filled with zeros)                                           */
-    MM_FAULT_HUGE,        /* 2 MiB filled at once                                                             */
+    MM_FAULT_HUGE,        /* a huge page mapped at once                                                       */
     MM_FAULT_SPURIOUS,    /* nothing was wrong any more                                                       */
     MM_FAULT_INVALID,     /* a signal                                                                         */
     MM_FAULT_KINDS
@@ -183,6 +197,8 @@ void kernel_trap(struct kernel *k, unsigned cpu, const struct hw_trap *trap, str
 void kernel_ipi(struct kernel *k, unsigned cpu);
 /* Background work up to hw->now_ns(). */
 void kernel_tick(struct kernel *k);
+/* One scan of khugepaged now, whatever the clock says. */
+void kernel_khugepaged(struct kernel *k);
 
 /* ---- userfaultfd(2) ---------------------------------------------------------------------------------------- *
  * A fault in a registered range is put to whoever reads the userfaultfd, and the process waits: the trap's result

@@ -97,11 +97,30 @@ static long aligned(struct mm *mm, u64 hint, u64 len, u64 off, int flags)
     return r + (long)(shift ? shift : PMD_BYTES);
 }
 
+/* Files of huge pages: everything is a multiple of theirs. */
+static long choose_hugetlb(struct mm *mm, const struct mm_file *file, u64 hint, u64 len, int flags)
+{
+    u64 low = (1ull << file->inode->huge_lg2) - 1;
+    long r;
+
+    if ((len & low) || ((flags & MM_MAP_FIXED) && (hint & low)))
+        return -MM_EINVAL;
+    if (flags & MM_MAP_FIXED)
+        return (long)hint;
+    hint = (hint + low) & ~low;
+    if (hint && hint_free(mm, hint, len))
+        return (long)hint;
+    r = plain(mm, 0, len + low, flags);
+    return r < 0 ? r : (long)(((u64)r + low) & ~low);
+}
+
 static long choose(struct mm *mm, const struct mm_file *file, u64 hint, u64 len, u64 pgoff, int flags)
 {
     bool shmem = file ? file->inode->fs == MM_FS_TMPFS : (flags & MM_MAP_SHARED) != 0;
     long r = 0;
 
+    if (file && file->inode->huge_lg2)
+        return choose_hugetlb(mm, file, hint, len, flags);
     if (file && !shmem)
         r = aligned(mm, hint, len, pgoff << PAGE_LG2, flags);
     else if (!file && !shmem && !hint && !(len & (PMD_BYTES - 1)) && mm->k->q.thp_align)

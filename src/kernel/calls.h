@@ -31,18 +31,32 @@ pfn_t frames_alloc(struct kernel *k, unsigned order, enum frame_kind kind);
 void frames_free(struct kernel *k, pfn_t pfn, unsigned order);
 struct frame *frame_at(const struct kernel *k, pfn_t f);
 pfn_t frame_pfn(const struct kernel *k, const struct frame *f);
+pfn_t frames_alloc_1g(struct kernel *k, enum frame_kind kind);
+void frames_free_1g(struct kernel *k, pfn_t pfn);
 struct frame *folio_of(const struct kernel *k, struct frame *f);
+u64 folio_pages(const struct frame *f);
 void frame_get(struct kernel *k, struct frame *f);
 void frame_put(struct kernel *k, struct frame *f);
 
 /* contents.c */
 void contents_zero(struct kernel *k, pfn_t pfn, unsigned order);
 void contents_copy(struct kernel *k, struct frame *to, const struct frame *from);
+void contents_gather(const struct mm *mm, u64 va, pfn_t block);
 void contents_from(const struct mm *mm, u64 va, struct frame *to);
+/* folio.c */
+struct frame *folio_make(struct kernel *k, pfn_t block, unsigned order);
+void folio_map_anon(struct mm *mm, struct frame *head, u64 va);
+void folio_count_pmd(struct kernel *k, struct frame *head, int n);
+u32 folio_mapcount(const struct frame *head);
+u32 folio_cached(const struct frame *head);
+bool folio_shared(const struct kernel *k, struct frame *f);
+bool folio_split(struct kernel *k, struct frame *f);
+void folio_split_at(struct kernel *k, struct frame *f);
 
 /* lru.c */
 void lru_add(struct kernel *k, struct frame *f, enum lru_batch which);
 void lru_drain(struct kernel *k);
+void lru_drain_all(struct kernel *k);
 void lru_drain_unmap(struct kernel *k);
 
 /* rmap.c */
@@ -50,6 +64,7 @@ bool rmap_add(struct mm *mm, struct frame *f, u64 va);
 void rmap_remove(struct mm *mm, struct frame *f, u64 va);
 void rmap_move(struct mm *mm, struct frame *f, u64 from, u64 to);
 bool rmap_has(const struct mm *mm, const struct frame *f, u64 va);
+struct mm *rmap_first_mm(const struct kernel *k, const struct frame *f);
 u32 rmap_count(const struct mm *mm, const struct frame *f);
 void rmap_each(struct kernel *k, struct frame *f, void (*fn)(struct mm *mm, struct frame *f, u64 va, void *arg),
                void *arg);
@@ -71,6 +86,7 @@ static inline void pte_store(struct kernel *k, u64 *e, u64 value)
 pfn_t table_alloc(struct kernel *k);
 u64 *table_entry(const struct kernel *k, u64 table_pa, unsigned level, u64 va);
 u64 *pgtable_find(const struct mm *mm, u64 va, unsigned level);
+u64 *pgtable_leaf(const struct mm *mm, u64 va);
 u64 *pgtable_make(struct mm *mm, u64 va, unsigned level);
 struct span pgtable_span(const struct mm *mm, u64 va, u64 end);
 void pgtable_free_range(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
@@ -83,6 +99,7 @@ void flush_mm(struct mm *mm);
 struct gather gather_begin(struct mm *mm);
 void gather_pte(struct gather *g, u64 va);
 void gather_pmd(struct gather *g, u64 va);
+void gather_leaf(struct gather *g, u64 va, unsigned lg2);
 void gather_table(struct gather *g, pfn_t table, u64 va);
 void gather_put(struct gather *g, struct frame *f);
 void gather_step(struct gather *g);
@@ -175,10 +192,20 @@ struct extent folio_extent(const struct inode *i, u64 index);
 bool vma_is_shmem(const struct vma *v);
 bool vma_wants_writenotify(const struct vma *v);
 
-/* huge.c, collapse.c */
-bool huge_vma_eligible(const struct vma *v);
+/* thp.c */
+enum thp_use { THP_FAULT, THP_SMAPS, THP_KHUGEPAGED, THP_COLLAPSE };
+#define THP_ALL_ORDERS (~0u)
+void thp_init(struct kernel *k);
+u32 thp_orders(const struct vma *v, enum thp_use use, u32 orders);
+u32 thp_shmem_orders(const struct inode *i, const struct vma *v, u64 index, bool forced);
+bool thp_fits(const struct vma *v, u64 va, unsigned order);
+u32 thp_fitting(const struct vma *v, u64 va, u32 orders);
+bool thp_anon_fault(struct fault *f, u64 *e);
+
+/* huge.c, collapse.c, khugepaged.c */
 bool huge_anon_fault(struct fault *f, enum fault_result *r);
 enum fault_result huge_wp_fault(struct fault *f, u64 *pmd);
+bool huge_map_cache(struct vma *v, u64 va, struct frame *head, bool write);
 bool huge_may_reuse(struct mm *mm, struct frame *page);
 void huge_split(struct mm *mm, u64 *pmd, u64 va);
 void huge_split_at(struct vma *v, u64 addr);
@@ -186,8 +213,52 @@ void huge_zap(struct gather *g, u64 *pmd, u64 va);
 void huge_age(struct gather *g, u64 *pmd, u64 va, bool cold_only);
 bool huge_move(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len);
 bool huge_fork(struct mm *child, struct mm *parent, u64 *pmd, u64 va);
+/* What came of an attempt to collapse 2 MiB. */
+enum collapse {
+    COLLAPSE_DONE, COLLAPSE_MAPPED,          /* it is one already                                              */
+    COLLAPSE_NO_PMDS, COLLAPSE_NO_TABLE,     /* no level-1 table; none below it                                 */
+    COLLAPSE_EMPTY, COLLAPSE_SWAP, COLLAPSE_SHARED, COLLAPSE_OLD, COLLAPSE_WRITE_PROTECTED,
+    COLLAPSE_NO_PAGE, COLLAPSE_FOREIGN, COLLAPSE_BUSY, COLLAPSE_DIRTY, COLLAPSE_NO_BLOCK, COLLAPSE_FAILED
+};
+enum collapse collapse_anon(struct vma *v, u64 va, bool forced);
+enum collapse collapse_file(struct vma *v, u64 va, bool forced);
+void khugepaged_enter(const struct vma *v);
+void khugepaged_fork(struct mm *child, const struct mm *parent);
+void khugepaged_exit(struct mm *mm);
+void khugepaged_tick(struct kernel *k);
 void huge_install(struct vma *v, u64 *pmd, u64 va, pfn_t block);
 long huge_collapse(struct vma *v, u64 start, u64 end);
+
+/* hugetlb_pool.c */
+struct pool *pool_of(struct kernel *k, unsigned lg2);
+void pools_init(struct kernel *k);
+struct frame *pool_take(struct kernel *k, struct pool *h, bool reserved);
+void pool_return(struct kernel *k, struct frame *f);
+bool pool_reserve(struct kernel *k, struct pool *h, u64 n);
+void pool_unreserve(struct kernel *k, struct pool *h, u64 n);
+void pool_resize(struct kernel *k, struct pool *h, u64 n);
+bool region_has(const struct resv_map *m, u64 n);
+u64 region_count(const struct resv_map *m, u64 from, u64 to);
+bool region_add(struct kernel *k, struct resv_map *m, u64 from, u64 to);
+u64 region_del(struct kernel *k, struct resv_map *m, u64 from, u64 to);
+void region_clear(struct kernel *k, struct resv_map *m);
+
+/* hugetlb.c, hugetlb_range.c: pre of all that take a mapping: VM_HUGETLB */
+unsigned hugetlb_level(const struct vma *v);
+u64 hugetlb_bytes(const struct vma *v);
+u64 hugetlb_index(const struct vma *v, u64 va);
+struct mm_file *hugetlb_file_new(struct kernel *k, unsigned lg2, u64 bytes);
+long hugetlb_truncate(struct inode *i, u64 size);
+long hugetlb_punch(struct inode *i, u64 start, u64 end);
+long hugetlb_mmap(struct vma *v);
+void hugetlb_close(struct vma *v);
+void hugetlb_forget(struct vma *v);
+enum fault_result hugetlb_fault(struct fault *f);
+u64 *hugetlb_entry(const struct vma *v, u64 va);
+void hugetlb_zap(struct gather *g, struct vma *v, u64 start, u64 end);
+void hugetlb_protect(struct gather *g, struct vma *v, u64 start, u64 end);
+bool hugetlb_fork(struct vma *child, struct vma *parent);
+u64 hugetlb_move(struct gather *g, struct vma *v, u64 from, u64 to, u64 len);
 
 /* pagecache.c, readahead.c, file.c */
 u64 inode_pages(const struct inode *i);
@@ -196,15 +267,23 @@ bool cache_has(const struct inode *i, u64 index);
 bool cache_settle(struct inode *i);
 struct frame *cache_get(struct inode *i, u64 index, bool *oom);
 struct frame *cache_add(struct inode *i, u64 index);
+bool cache_insert(struct inode *i, u64 index, struct frame *f);
+bool cache_insert_folio(struct inode *i, u64 first, pfn_t block, unsigned order);
+bool cache_add_folio(struct inode *i, u64 first, unsigned order);
+void cache_cut(struct inode *i, u64 index);
+bool cache_empty(const struct inode *i, u64 from, u64 to);
+bool cache_write_back(struct inode *i, u64 from, u64 to, bool clean);
 void cache_remove(struct inode *i, u64 from, u64 to);
 void cache_each(struct inode *i, u64 from, u64 to, void (*fn)(struct inode *i, struct frame *f, void *arg), void *arg);
 bool readahead_miss(struct mm_file *f, const struct vma *v, u64 index);
 void readahead_hit(struct mm_file *f, const struct vma *v, struct frame *page, u64 index);
 void file_get(struct mm_file *f);
 void file_put(struct kernel *k, struct mm_file *f);
+struct mm_file *file_new_anonymous(struct kernel *k, const struct mm_file_info *info);
 struct mm_file *shmem_file_new(struct kernel *k, u64 bytes, bool charge);
 void unmap_file_range(struct inode *i, u64 from, u64 to, unsigned how);
 void truncate_inode(struct inode *i, u64 size);
+void punch_inode(struct inode *i, u64 from, u64 to);
 
 /* pkeys.c, prctl.c, anon_name.c, madvise.c */
 void pkru_init(struct proc *p);

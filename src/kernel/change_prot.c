@@ -78,6 +78,10 @@ long change_protection(struct gather *g, struct vma *v, u64 start, u64 end, enum
 {
     bool populate = how == CHANGE_WP && vma_uses_wp_markers(v);
 
+    if (v->flags & VM_HUGETLB) {
+        hugetlb_protect(g, v, start, end);
+        return 0;
+    }
     for (u64 va = start, next; va < end; va = next) {
         struct span s = pgtable_span(g->mm, va, end);
         next = s.end;

@@ -26,20 +26,30 @@ static u32 in_batches(const struct kernel *k, u32 n)
     return count;
 }
 
+/* The head of a folio answers for all its pages. */
+static const char *check_folio(const struct frame *f, u32 n, u32 *want)
+{
+    if (n & (folio_pages(f) - 1))
+        return NULL;
+    for (u32 i = 0; i < folio_pages(f); i++) {
+        if (i > 1 || (i && f->order < HUGE_ORDER))
+            REQUIRE(!f[i].refs, "frame: a tail of a folio has references of its own");
+        REQUIRE(f[i].kind == f->kind && f[i].order == f->order && (f[i].flags & FRAME_HUGE) == (f->flags & FRAME_HUGE),
+                "frame: the pages of a folio do not agree on it");
+        *want += f[i].mapped + (f[i].inode != 0);
+    }
+    return NULL;
+}
+
 static const char *check_page(const struct kernel *k, const struct frame *f, u32 n)
 {
     u32 refs = f->refs, want = 0;
+    const char *err;
 
     REQUIRE(rmap_length(k, f) == f->mapped, "frame: mapped differs from the length of its reverse map");
-    if (f->flags & FRAME_HUGE) {
-        if (n & (PTRS_PER_TABLE - 1))
-            return f->refs ? "frame: a tail of a 2 MiB page has references of its own" : NULL;
-        for (u32 i = 0; i < PTRS_PER_TABLE; i++)
-            want += f[i].mapped;
-    } else {
-        want = f->mapped;
-    }
-    want += f->inode != 0;
+    err = check_folio(f, n, &want);
+    if (err || (n & (folio_pages(f) - 1)))
+        return err;
     if (f->kind == FRAME_RESERVED || n == k->vdso.n)
         return NULL;
     if (f->lru != LRU_ON)
@@ -53,6 +63,7 @@ static const char *check_page(const struct kernel *k, const struct frame *f, u32
 static const char *check_frames(const struct kernel *k)
 {
     u64 free = k->nr_frames - k->frontier, blocks[ORDERS] = { 0 }, kinds[FRAME_KINDS] = { 0 };
+    u64 mapped[FRAME_KINDS] = { 0 }, pmds[FRAME_KINDS] = { 0 };
 
     for (u64 n = 0; n < k->frontier; ) {
         const struct frame *f = &k->frames[n];
@@ -68,11 +79,21 @@ static const char *check_frames(const struct kernel *k)
             continue;
         }
         REQUIRE(f->kind != FRAME_TAIL, "buddy: frame in no block");
+        if (f->kind == FRAME_HUGETLB) {
+            REQUIRE(rmap_length(k, f) == f->mapped || !f->refs, "hugetlb: mapped differs from the reverse map's length");
+            REQUIRE(f->refs == f->mapped + (f->inode != 0), "hugetlb: references differ from mappings + cache");
+            kinds[FRAME_HUGETLB] += 1ull << f->order;
+            mapped[FRAME_HUGETLB] += f->mapped != 0;
+            n += 1ull << f->order;
+            continue;
+        }
         kinds[f->kind]++;
         if (f->kind != FRAME_TABLE) {
             const char *e = check_page(k, f, (u32)n);
             if (e)
                 return e;
+            mapped[f->kind] += f->mapped != 0;
+            pmds[f->kind] += (f->flags & FRAME_HUGE) && f->order == HUGE_ORDER && n % PTRS_PER_TABLE == 1 && f->refs;
         }
         n++;
     }
@@ -85,12 +106,14 @@ static const char *check_frames(const struct kernel *k)
     }
     for (unsigned i = FRAME_TABLE; i < FRAME_KINDS; i++)
         REQUIRE(kinds[i] == k->kind_frames[i], "frames: kind miscounted");
+    for (unsigned i = FRAME_ANON; i < FRAME_KINDS; i++)
+        REQUIRE(mapped[i] == k->mapped_frames[i] && pmds[i] == k->pmd_mapped[i], "frames: mapped ones miscounted");
     return NULL;
 }
 
 /* ---- one address space ----------------------------------------------------------------------------------------- */
 
-struct tally { u64 rss[RSS_KINDS], tables, mapped; };
+struct tally { u64 rss[RSS_KINDS], tables, mapped, hugetlb; };
 
 static const char *check_entry(const struct vma *v, u64 e, const struct frame *f, u64 va, struct tally *t)
 {
@@ -106,8 +129,27 @@ static const char *check_entry(const struct vma *v, u64 e, const struct frame *f
     return NULL;
 }
 
+static const char *check_hugetlb(const struct vma *v, struct tally *t)
+{
+    REQUIRE(!((v->start | v->end) & (hugetlb_bytes(v) - 1)), "hugetlb: a mapping not of whole pages");
+    for (u64 va = v->start; va < v->end; va += hugetlb_bytes(v)) {
+        const u64 *e = hugetlb_entry(v, va);
+        const struct frame *f = e && *e ? frame_at(v->mm->k, pte_pfn(*e)) : NULL;
+        if (!f)
+            continue;
+        REQUIRE(f->kind == FRAME_HUGETLB && (*e & X86_PTE_PS) && f->order + PAGE_LG2 == v->file->inode->huge_lg2,
+                "hugetlb: an entry that maps no page of its pool");
+        REQUIRE(rmap_has(v->mm, f, va), "hugetlb: entry without a reverse map");
+        REQUIRE(!(*e & X86_PTE_RW) || (v->flags & VM_SHARED) || f->mapped == 1, "hugetlb: a shared page is writable");
+        t->hugetlb += hugetlb_bytes(v) >> PAGE_LG2;
+    }
+    return NULL;
+}
+
 static const char *check_entries(const struct vma *v, struct tally *t)
 {
+    if (v->flags & VM_HUGETLB)
+        return check_hugetlb(v, t);
     struct kernel *k = v->mm->k;
     const char *err = NULL;
 
@@ -133,6 +175,12 @@ static const char *check_entries(const struct vma *v, struct tally *t)
     return err;
 }
 
+/* A 2 MiB entry of anonymous memory. */
+static bool has_deposit(const struct kernel *k, u64 e)
+{
+    return (e & PTE_SPECIAL) || frame_at(k, pte_pfn(e))->kind == FRAME_ANON;
+}
+
 /* Every table below the top, and entries outside of all mappings (there must be none). */
 static const char *check_tables(struct mm *mm, u64 table, unsigned level, u64 base, struct tally *t)
 {
@@ -140,6 +188,13 @@ static const char *check_tables(struct mm *mm, u64 table, unsigned level, u64 ba
     u64 size = 1ull << (PAGE_LG2 + 9 * level);
     const char *err = NULL;
 
+    u64 deposits = 0;
+
+    for (u32 h = level == 1 ? frame_at(mm->k, pa_to_pfn(table))->more : 0; h; deposits++)
+        h = mm->k->frames[h].free.next;
+    for (u64 i = 0; i < PTRS_PER_TABLE && level == 1; i++)
+        deposits -= pmd_huge(e[i]) && has_deposit(mm->k, e[i]);
+    REQUIRE(!deposits, "tables deposited for 2 MiB entries differ from the entries");
     for (u32 h = level == 1 ? frame_at(mm->k, pa_to_pfn(table))->more : 0; h; t->tables++)
         h = mm->k->frames[h].free.next;
     for (u64 i = 0; i < PTRS_PER_TABLE && !err; i++) {
@@ -203,6 +258,7 @@ static const char *check_mm(struct mm *mm)
     REQUIRE(total == mm->total_vm, "total_vm differs from the mappings");
     REQUIRE(locked + (u64)mm->locked_stale == mm->locked_vm, "locked_vm differs from the mappings");
     REQUIRE(t.tables == mm->tables, "page tables miscounted");
+    REQUIRE(t.hugetlb == mm->hugetlb, "hugetlb: mapped pages miscounted");
     for (unsigned i = 0; i < RSS_KINDS; i++)
         REQUIRE(t.rss[i] == mm->rss[i], "RSS differs from the entries");
     return NULL;
@@ -223,9 +279,49 @@ static u64 charged(const struct kernel *k)
     return pages;
 }
 
+/* Promises that mappings and files of one page size hold and have not used. */
+static u64 promised(const struct kernel *k, unsigned lg2)
+{
+    u64 n = 0;
+
+    for (const struct mm *mm = k->mms; mm; mm = mm->next)
+        for (const struct vma *v = mm->first; v; v = v->next) {
+            u64 from = v->resv ? hugetlb_index(v, v->start) : 0, to = v->resv ? from + ((v->end - v->start) >> lg2) : 0;
+            if (v->resv && v->file->inode->huge_lg2 == lg2)
+                n += to - from - region_count(v->resv, from, to);
+        }
+    for (unsigned i = 0; i < INODE_HASH; i++)
+        for (const struct inode *f = k->inodes[i]; f; f = f->next)
+            if (f->huge_lg2 == lg2)
+                n += region_count(&f->resv, 0, ~(u64)0) - f->pages;
+    return n;
+}
+
+static const char *check_pool(const struct kernel *k, const struct pool *h)
+{
+    u64 listed = 0, all = 0, pending = 0;
+
+    for (u32 n = h->first; n != NO_FRAME; n = k->frames[n].free.next, listed++)
+        REQUIRE(k->frames[n].kind == FRAME_HUGETLB && !k->frames[n].refs, "hugetlb: a used page in the free list");
+    for (u64 n = 0; n < k->frontier && h->nr; ) {
+        const struct frame *f = &k->frames[n];
+        bool ours = f->kind == FRAME_HUGETLB && f->order + PAGE_LG2 == h->lg2;
+        all += ours;
+        pending += ours && f->refs && (f->flags & FRAME_PROMISED);
+        n += f->kind == FRAME_FREE || f->kind == FRAME_HUGETLB ? 1ull << f->order : 1;
+    }
+    REQUIRE(listed == h->free && all == h->nr, "hugetlb: pages of the pool miscounted");
+    REQUIRE(h->resv <= h->free && h->surplus <= h->nr, "hugetlb: more promised or surplus than there is");
+    REQUIRE(promised(k, h->lg2) == h->resv + pending, "hugetlb: promises differ from what mappings hold");
+    return NULL;
+}
+
 const char *mm_check(const struct kernel *k)
 {
     const char *err = check_frames(k);
+
+    for (unsigned i = 0; i < POOLS && !err; i++)
+        err = k->pool[i].lg2 ? check_pool(k, &k->pool[i]) : NULL;
 
     for (struct mm *mm = k->mms; mm && !err; mm = mm->next)
         err = check_mm(mm);

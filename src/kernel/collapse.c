@@ -1,69 +1,127 @@
 /* SPDX-License-Identifier: MIT
- * collapse.c - MADV_COLLAPSE: 4 KiB pages of anonymous memory copied together into a 2 MiB page.  Called by madvise.
- * Works whatever the huge-page policy says, with any page of the 2 MiB present; not with none, and not over a guard
- * marker.  Not modelled: collapsing shared memory and files, which is refused. */
+ * collapse.c - small pages gathered into one of 2 MiB: one place of anonymous memory, and MADV_COLLAPSE.  Called by
+ * madvise and khugepaged.c; collapse_file.c does the same for page caches.
+ * Both look first (collapse_scan) and act when nothing speaks against it.  MADV_COLLAPSE asks neither the settings nor
+ * their limits: one page table is enough, even one that maps nothing but zeros. */
 #include "calls.h"
 
-/* Present pages of one page table; -1: something that cannot be collapsed. */
-static int present(const struct vma *v, const u64 *pte)
-{
-    int n = 0;
+static u64 *entries(const struct kernel *k, u64 pmd) { return (u64 *)(void *)(k->hw.ram + (pmd & X86_PTE_ADDR)); }
 
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
-        const struct frame *f;
-        if (pte_wp(pte[i]) || (uffd_armed(v) && (!pte[i] || (pte[i] & PTE_SPECIAL))))
-            return -1;                    /* userfaultfd wants to know of every page */
-        if (!pte[i] || (pte[i] & PTE_SPECIAL))
-            continue;
-        if (!pte_present(pte[i]))
-            return -1;
-        f = frame_at(v->mm->k, pte_pfn(pte[i]));
-        if (f->kind != FRAME_ANON || (f->flags & FRAME_HUGE) || f->refs != f->mapped)
-            return -1;
-        n++;
-    }
-    return n;
+/* What a scan counts against the limits. */
+struct tally { u32 empty, absent, shared, young; };
+
+static enum collapse look_at(struct vma *v, u64 e, bool forced, struct tally *t)
+{
+    struct kernel *k = v->mm->k;
+    struct frame *f, *head;
+
+    if (pte_wp(e))
+        return COLLAPSE_WRITE_PROTECTED;
+    if (!e || (pte_present(e) && pte_pfn(e).n == k->zero.n))
+        return uffd_armed(v)                                  ? COLLAPSE_EMPTY
+               : ++t->empty <= k->thp.max_none || forced ? COLLAPSE_DONE : COLLAPSE_EMPTY;
+    if (!pte_present(e))
+        return ++t->absent <= k->thp.max_swap || forced ? COLLAPSE_DONE : COLLAPSE_SWAP;
+    if (!pte_counted(e))
+        return COLLAPSE_NO_PAGE;
+    f = frame_at(k, pte_pfn(e));
+    head = folio_of(k, f);
+    if (f->kind != FRAME_ANON)
+        return COLLAPSE_FOREIGN;
+    if (folio_shared(k, f) && ++t->shared > k->thp.max_shared && !forced)
+        return COLLAPSE_SHARED;
+    if (head->lru != LRU_ON || head->refs != folio_mapcount(head))
+        return COLLAPSE_BUSY;
+    t->young += (e & X86_PTE_A) != 0;
+    return COLLAPSE_DONE;
 }
 
-static long collapse(struct vma *v, u64 va)
+/* May the 2 MiB at va become one page?  COLLAPSE_DONE: yes. */
+static enum collapse scan(struct vma *v, u64 va, bool forced)
+{
+    const u64 *pmd = pgtable_find(v->mm, va, 1), *e;
+    struct tally t = { 0 };
+
+    if (!pmd)
+        return COLLAPSE_NO_PMDS;
+    if (!*pmd)
+        return COLLAPSE_NO_TABLE;
+    if (pmd_huge(*pmd))
+        return COLLAPSE_MAPPED;
+    e = entries(v->mm->k, *pmd);
+    for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
+        enum collapse r = look_at(v, e[i], forced, &t);
+        if (r != COLLAPSE_DONE)
+            return r;
+    }
+    if (!forced && (!t.young || (t.absent && t.young < PTRS_PER_TABLE / 2)))
+        return COLLAPSE_OLD;
+    return t.absent ? COLLAPSE_FAILED : COLLAPSE_DONE; /* a marker cannot be brought in */
+}
+
+/* The 2 MiB of anonymous memory at va: its pages are copied together.  forced: MADV_COLLAPSE. */
+enum collapse collapse_anon(struct vma *v, u64 va, bool forced)
 {
     struct mm *mm = v->mm;
     struct kernel *k = mm->k;
-    u64 *pmd = pgtable_find(mm, va, 1);
+    enum collapse r = scan(v, va, forced);
     struct gather g = gather_begin(mm);
     pfn_t block;
 
-    if (!pmd || !pmd_table(*pmd))
-        return pmd && pmd_huge(*pmd) ? 0 : -MM_EINVAL;
-    if (present(v, (u64 *)(void *)(k->hw.ram + (*pmd & X86_PTE_ADDR))) <= 0)
-        return -MM_EINVAL;
+    if (r != COLLAPSE_DONE)
+        return r;
     block = frames_alloc(k, HUGE_ORDER, FRAME_ANON);
     if (pfn_is_none(block))
-        return -MM_ENOMEM;
+        return COLLAPSE_NO_BLOCK;
+    contents_gather(mm, va, block);
     zap_range(&g, v, va, va + PMD_BYTES, 0);
     gather_flush(&g);
-    huge_install(v, pmd, va, block);
+    huge_install(v, pgtable_find(mm, va, 1), va, block);
     EXPLAIN(k, "collapsed %x into a 2 MiB page", va);
-    return 0;
+    return COLLAPSE_DONE;
+}
+
+/* ---- MADV_COLLAPSE ----------------------------------------------------------------------------------------------- */
+
+static long errno_of(enum collapse r)
+{
+    switch (r) {
+    case COLLAPSE_NO_BLOCK:
+        return -MM_ENOMEM;
+    case COLLAPSE_EMPTY:
+        return -MM_EBUSY;
+    case COLLAPSE_BUSY: case COLLAPSE_DIRTY:
+        return -MM_EAGAIN;
+    default:
+        return -MM_EINVAL;
+    }
+}
+
+/* After these the next 2 MiB are tried; others end the call. */
+static bool goes_on(enum collapse r)
+{
+    return r == COLLAPSE_NO_PMDS || r == COLLAPSE_WRITE_PROTECTED || r == COLLAPSE_OLD || r == COLLAPSE_NO_PAGE ||
+           r == COLLAPSE_BUSY;
 }
 
 long huge_collapse(struct vma *v, u64 start, u64 end)
 {
-    u64 a = (start + PMD_BYTES - 1) & ~(PMD_BYTES - 1), b = end & ~(PMD_BYTES - 1);
-    u64 first = (v->start + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
-    long r = 0;
+    u64 a = (start + PMD_BYTES - 1) & ~(PMD_BYTES - 1), b = end & ~(PMD_BYTES - 1), done = 0;
+    enum collapse last = COLLAPSE_FAILED;
 
-    if (first + PMD_BYTES > v->end || (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL)) || thp_disabled(v, true) ||
-        a > b)
+    if (!thp_orders(v, THP_COLLAPSE, 1u << HUGE_ORDER))
         return -MM_EINVAL;
-    if (!vma_is_anon(v))
-        return vma_is_shmem(v) && a == b ? 0 : -MM_EINVAL;
-    if (!v->anon_vma)
-        return -MM_EINVAL;
-    lru_drain(v->mm->k);
+    lru_drain_all(v->mm->k);
     for (u64 va = a; va < b; va += PMD_BYTES) {
-        long one = collapse(v, va);
-        r = one ? one : r;
+        enum collapse r = vma_is_anon(v) ? collapse_anon(v, va, true) : collapse_file(v, va, true);
+        if (r == COLLAPSE_DONE || r == COLLAPSE_MAPPED) {
+            done++;
+            continue;
+        }
+        last = r;
+        if (!goes_on(r))
+            break;
     }
-    return r;
+    /* A range that holds no aligned 2 MiB turns out as if something had failed, unless both its ends round to one place. */
+    return a <= b && done == (b - a) / PMD_BYTES ? 0 : errno_of(last);
 }

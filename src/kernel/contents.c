@@ -17,6 +17,18 @@ void contents_copy(struct kernel *k, struct frame *to, const struct frame *from)
         memcpy(bytes_of(k, to), bytes_of(k, from), PAGE_BYTES);
 }
 
+/* The 2 MiB at va into a block; what is not there reads as zeros. */
+void contents_gather(const struct mm *mm, u64 va, pfn_t block)
+{
+    struct kernel *k = mm->k;
+
+    for (u64 n = 0; k->cfg.contents && n < PTRS_PER_TABLE; n++) {
+        const u64 *e = pgtable_find(mm, va + n * PAGE_BYTES, 0);
+        if (e && pte_counted(*e))
+            contents_copy(k, &k->frames[block.n + n], frame_at(k, pte_pfn(*e)));
+    }
+}
+
 /* The page's bytes at va of an address space; NULL: not there. */
 static const u8 *bytes_at(const struct mm *mm, u64 va)
 {

@@ -76,6 +76,10 @@ static enum fault_result anonymous(struct fault *f)
         return FAULT_OOM;
     if (f->vma->flags & VM_UFFD_MISSING)
         return uffd_fault(f, VM_UFFD_MISSING);
+    if (thp_anon_fault(f, e)) {
+        finish_kind(f, MM_FAULT_ANON, 0);
+        return FAULT_DONE;
+    }
     pfn = frames_alloc(k, 0, FRAME_ANON);
     if (pfn_is_none(pfn))
         return FAULT_OOM;
@@ -126,8 +130,11 @@ static enum fault_result marked(struct fault *f, const u64 *pmd, u64 *e)
 static enum fault_result by_entry(struct fault *f)
 {
     struct kernel *k = f->mm->k;
-    u64 *pmd = pgtable_find(f->mm, f->addr, 1), *e;
+    u64 *pmd, *e;
 
+    if (f->vma->flags & VM_HUGETLB)
+        return hugetlb_fault(f);
+    pmd = pgtable_find(f->mm, f->addr, 1);
     if (pmd && pmd_huge(*pmd)) {
         if (f->write && !(*pmd & X86_PTE_RW))
             return huge_wp_fault(f, pmd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * file.c - open files and the inodes behind them.  Called by the embedder and by vmas that hold files.
  * Files with equal device and inode number share one page cache, which stays in memory after the last close.  The
- * inode of shared anonymous memory has no name and dies with its last file. */
+ * inode of shared anonymous memory or of a memfd has no name and dies with its last file. */
 #include "calls.h"
 
 void file_get(struct mm_file *f) { f->refs++; }
@@ -16,6 +16,11 @@ static struct inode *inode_find(struct kernel *k, const struct mm_file_info *inf
     return NULL;
 }
 
+static const u8 tmpfs_huge[] = {
+    [MM_TMPFS_NEVER] = THP_NEVER, [MM_TMPFS_ALWAYS] = THP_ALWAYS, [MM_TMPFS_WITHIN_SIZE] = THP_WITHIN_SIZE,
+    [MM_TMPFS_ADVISE] = THP_ADVISE,
+};
+
 static struct inode *inode_new(struct kernel *k, const struct mm_file_info *info, bool anonymous)
 {
     struct inode *i = heap_alloc(k, sizeof *i);
@@ -25,6 +30,8 @@ static struct inode *inode_new(struct kernel *k, const struct mm_file_info *info
     *i = (struct inode){ .k = k, .ino = info->ino, .major = info->dev_major, .minor = info->dev_minor,
                          .size = info->size_bytes, .fs = (u8)info->fs,
                          .folio_lg2 = info->folio_lg2 < PAGE_LG2 ? PAGE_LG2 : info->folio_lg2,
+                         .huge = tmpfs_huge[info->huge & 3], .own_mount = anonymous, .memfd = info->memfd,
+                         .huge_lg2 = info->fs == MM_FS_HUGETLBFS ? info->page_lg2 : 0,
                          .anonymous = anonymous, .handle = heap_handle(k, i), .next = *bucket(k, info->ino) };
     *bucket(k, info->ino) = i;
     return i;
@@ -34,6 +41,8 @@ static void inode_free(struct kernel *k, struct inode *i)
 {
     struct inode **l = bucket(k, i->ino);
 
+    if (i->huge_lg2)
+        hugetlb_truncate(i, 0);
     cache_remove(i, 0, ~(u64)0 >> PAGE_LG2);
     while (*l != i)
         l = &(*l)->next;
@@ -48,6 +57,7 @@ void file_put(struct kernel *k, struct mm_file *f)
 
     if (--f->refs)
         return;
+    i->writers -= f->writable;
     heap_free(k, f->path, f->path_bytes);
     heap_free(k, f, sizeof *f);
     if (!--i->opens && i->anonymous)
@@ -72,13 +82,30 @@ static struct mm_file *file_new(struct kernel *k, struct inode *i, const char *p
     }
     memcpy(f->path, path, n);
     i->opens++;
+    i->writers += writable;
+    return f;
+}
+
+/* A file without a name that others could open; its inode dies with it.  NULL: no memory. */
+struct mm_file *file_new_anonymous(struct kernel *k, const struct mm_file_info *info)
+{
+    struct inode *i = inode_new(k, info, true);
+    struct mm_file *f = i ? file_new(k, i, info->path, info->writable) : NULL;
+
+    if (i && !f)
+        inode_free(k, i);
     return f;
 }
 
 struct mm_file *mm_file_open(struct kernel *k, const struct mm_file_info *info)
 {
-    struct inode *i = inode_find(k, info);
+    struct inode *i;
 
+    if (info->fs == MM_FS_HUGETLBFS && ((info->page_lg2 != 21 && info->page_lg2 != 30) || !pool_of(k, info->page_lg2)))
+        return NULL;
+    if (info->memfd)
+        return file_new_anonymous(k, info);
+    i = inode_find(k, info);
     if (!i)
         i = inode_new(k, info, false);
     if (!i)
@@ -154,11 +181,10 @@ void truncate_inode(struct inode *i, u64 size)
         if (cut.first < from)             /* a large folio is split: its pages leave every address space */
             unmap_file_range(i, cut.first, from, ZAP_CACHE_ONLY);
         unmap_file_range(i, from, ~(u64)0, 0);
+        cache_cut(i, from);
         cache_remove(i, from, ~(u64)0 >> PAGE_LG2);
     }
 }
-
-void mm_file_truncate(struct mm_file *f, u64 size_bytes) { truncate_inode(f->inode, size_bytes); }
 
 /* A page that stays, of which the hole zeroes a part. */
 static void zero_part(struct inode *i, u64 index)
@@ -170,7 +196,23 @@ static void zero_part(struct inode *i, u64 index)
         page->flags |= FRAME_DIRTY;
 }
 
-/* Whole pages leave the cache and every entry that maps them; private copies stay. */
+/* Pages [from, to) leave the cache and every entry that maps them; private copies stay.  pre: cache_settle(). */
+void punch_inode(struct inode *i, u64 from, u64 to)
+{
+    unmap_file_range(i, from, to, ZAP_CACHE_ONLY);
+    cache_cut(i, from);
+    cache_cut(i, to);
+    cache_remove(i, from, to);
+}
+
+long mm_file_truncate(struct mm_file *f, u64 size_bytes)
+{
+    if (f->inode->huge_lg2)
+        return hugetlb_truncate(f->inode, size_bytes);
+    truncate_inode(f->inode, size_bytes);
+    return 0;
+}
+
 long mm_file_punch(struct mm_file *f, u64 off_bytes, u64 len_bytes)
 {
     struct inode *i = f->inode;
@@ -180,15 +222,15 @@ long mm_file_punch(struct mm_file *f, u64 off_bytes, u64 len_bytes)
         return -MM_EINVAL;
     if (!f->writable)
         return -MM_EBADF;
+    if (i->huge_lg2)
+        return hugetlb_punch(i, off_bytes, end);
     if (!cache_settle(i))
         return -MM_ENOMEM;
     if (off_bytes & PAGE_MASK_LOW)
         zero_part(i, off_bytes >> PAGE_LG2);
     if (end & PAGE_MASK_LOW)
         zero_part(i, to);
-    if (from < to) {
-        unmap_file_range(i, from, to, ZAP_CACHE_ONLY);
-        cache_remove(i, from, to);
-    }
+    if (from < to)
+        punch_inode(i, from, to);
     return 0;
 }

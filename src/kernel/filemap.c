@@ -7,7 +7,7 @@
 #include "calls.h"
 
 bool vma_is_shmem(const struct vma *v) { return v->file && v->file->inode->fs == MM_FS_TMPFS; }
-bool vma_wants_writenotify(const struct vma *v) { return v->file && v->file->inode->fs != MM_FS_TMPFS; }
+bool vma_wants_writenotify(const struct vma *v) { return v->file && v->file->inode->fs == MM_FS_EXT4; }
 
 static u64 index_of(const struct vma *v, u64 va) { return v->pgoff + ((va - v->start) >> PAGE_LG2); }
 
@@ -38,6 +38,12 @@ struct extent folio_extent(const struct inode *i, u64 index)
 {
     unsigned lg2 = i->folio_lg2 - PAGE_LG2;
     u64 pages = inode_pages(i), first;
+    struct frame *page = cache_peek(i, index);
+
+    if (page && (page->flags & FRAME_HUGE)) {
+        page = folio_of(i->k, page);
+        return (struct extent){ page->index, page->index + folio_pages(page) };
+    }
 
     for (;; lg2--) {
         first = index >> lg2 << lg2;
@@ -56,6 +62,18 @@ static bool folio_fits(const struct fault *f, struct extent x)
         return false;
     va = v->start + ((x.first - v->pgoff) << PAGE_LG2);
     return va / PMD_BYTES == (va + ((x.end - x.first) << PAGE_LG2) - 1) / PMD_BYTES;
+}
+
+/* The folio of 2 MiB around `index`, if the fault may map it by one entry; NULL: not. */
+static struct frame *huge_folio(const struct fault *f, u64 index)
+{
+    struct frame *page = cache_peek(f->vma->file->inode, index);
+    const u64 *pmd = pgtable_find(f->mm, f->addr, 1);
+
+    if (!page || !(page->flags & FRAME_HUGE) || page->order != HUGE_ORDER || (pmd && *pmd) ||
+        (f->vma->flags & VM_NOHUGEPAGE) || thp_disabled(f->vma, false) || uffd_armed(f->vma) || !thp_fits(f->vma, f->addr, HUGE_ORDER))
+        return NULL;
+    return folio_of(f->mm->k, page);
 }
 
 /* ---- fault-around ---------------------------------------------------------------------------------------------- */
@@ -128,6 +146,10 @@ static bool fault_around(struct fault *f)
     n = first_cached(i, n, end);
     if (n >= end)
         return false;
+    if (huge_folio(f, n) && huge_map_cache(v, f->addr, huge_folio(f, n), false)) {
+        f->out->mapped_pages += PTRS_PER_TABLE;
+        return true;
+    }
     if (k->q.tail_needs_table && !vma_is_shmem(v) && folio_extent(i, n).end >= last &&
         !pgtable_find(f->mm, f->addr, 0))
         return false;
@@ -147,6 +169,28 @@ static bool fault_around(struct fault *f)
 }
 
 /* ---- the page itself ------------------------------------------------------------------------------------------- */
+
+/* A hole of shared memory is filled: by the largest folio that the settings allow and whose place is empty. */
+static struct frame *shmem_page(struct fault *f, struct inode *i, u64 index)
+{
+    struct kernel *k = f->mm->k;
+    u32 orders = thp_fitting(f->vma, f->addr, thp_shmem_orders(i, f->vma, index, false));
+
+    for (unsigned o = HUGE_ORDER; o; o--) {
+        u64 first = index >> o << o;
+        if (!(orders >> o & 1) || !cache_empty(i, first, first + (1ull << o)))
+            continue;
+        if (cache_add_folio(i, first, o)) {
+            k->thp.size[o].shmem_alloc++;
+            EXPLAIN(k, "shared memory: a folio of %d KiB", 4ull << o);
+            f->out->zeroed_pages += 1u << o;
+            return cache_peek(i, index);
+        }
+        k->thp.size[o].shmem_fallback++;
+    }
+    f->out->zeroed_pages++;
+    return cache_add(i, index);
+}
 
 /* The page of the cache for the fault, read or allocated if need be. */
 static enum fault_result get_page(struct fault *f, struct frame **page)
@@ -172,8 +216,7 @@ static enum fault_result get_page(struct fault *f, struct frame **page)
     if (i->fs == MM_FS_TMPFS) {
         if (f->vma->flags & VM_UFFD_MISSING)
             return uffd_fault(f, VM_UFFD_MISSING);
-        *page = cache_add(i, index);
-        f->out->zeroed_pages++;
+        *page = shmem_page(f, i, index);
     } else {
         EXPLAIN(f->mm->k, "file: page %d is not in memory: read from the disk (major)", index);
         f->out->major = true;
@@ -189,10 +232,17 @@ static enum fault_result finish(struct fault *f, struct frame *page, bool write)
     struct kernel *k = f->mm->k;
     struct vma *v = f->vma;
     struct inode *i = v->file->inode;
-    u64 index = index_of(v, f->addr), *e = pgtable_make(f->mm, f->addr, 0);
+    u64 index = index_of(v, f->addr), *e;
     struct extent x = folio_extent(i, index);
+    struct frame *huge = huge_folio(f, index);
+
+    if (huge && huge_map_cache(v, f->addr, huge, write)) {
+        f->out->mapped_pages += PTRS_PER_TABLE;
+        return FAULT_DONE;
+    }
+    e = pgtable_make(f->mm, f->addr, 0);
     bool oom = false, whole = k->q.whole_folios && x.end - x.first > 1 && folio_fits(f, x) &&
-                           !uffd_armed(v);
+                              !uffd_armed(v);
 
     if (!e)
         return FAULT_OOM;

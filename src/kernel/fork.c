@@ -50,6 +50,8 @@ static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to
 
 static bool copy_entries(struct vma *child, struct vma *parent)
 {
+    if (parent->flags & VM_HUGETLB)
+        return hugetlb_fork(child, parent);
     for (u64 va = parent->start, next; va < parent->end; va = next) {
         struct span s = pgtable_span(parent->mm, va, parent->end);
         u64 *to;
@@ -86,6 +88,8 @@ static struct vma *copy_vma(struct mm *child, struct vma *v, struct uffd_event *
     c->chain = NULL;
     c->anon_vma = NULL;
     c->file_link = NULL;
+    c->resv = NULL;                       /* the parent's, and only the parent's */
+    c->resv_lost = false;
     c->flags &= ~(u64)VM_LOCKED_MASK;
     if (!uffd_fork(c, events) || (!(v->flags & VM_WIPEONFORK) && !anon_vma_fork(c, v))) {
         heap_free(child->k, c, sizeof *c);
@@ -146,6 +150,7 @@ struct mm *fork_mm(struct mm *parent)
     memcpy(child->place, parent->place, sizeof child->place);
     ok = copy_mappings(child, parent, &events);
     flush_mm(parent);
+    khugepaged_fork(child, parent);
     if (ok) {
         uffd_event_send(events);
         return child;

@@ -117,13 +117,57 @@ void frames_free(struct kernel *k, pfn_t pfn, unsigned order)
     list_push(k, n, order);
 }
 
+/* ---- pages of 1 GiB ---------------------------------------------------------------------------------------------- */
+
+#define FRAMES_1G (1ull << 18)
+
+/* Every block of the largest order in [base, base + 1 GiB) is free, or was never used. */
+static bool free_1g(const struct kernel *k, u64 base)
+{
+    for (u64 n = base; n < base + FRAMES_1G && n < k->frontier; n += BLOCK_FRAMES)
+        if (k->frames[n].kind != FRAME_FREE || k->frames[n].order != ORDERS - 1)
+            return false;
+    return base + FRAMES_1G <= k->nr_frames;
+}
+
+/* An aligned GiB; only its first frame is filled in. */
+pfn_t frames_alloc_1g(struct kernel *k, enum frame_kind kind)
+{
+    u64 base = 0;
+
+    while (base + FRAMES_1G <= k->nr_frames && !free_1g(k, base))
+        base += FRAMES_1G;
+    if (base + FRAMES_1G > k->nr_frames)
+        return PFN_NONE;
+    while (k->frontier < base + FRAMES_1G)
+        advance_frontier(k);
+    for (u64 n = base; n < base + FRAMES_1G; n += BLOCK_FRAMES)
+        list_remove(k, (u32)n, ORDERS - 1);
+    k->free_frames -= FRAMES_1G;
+    k->kind_frames[kind] += FRAMES_1G;
+    k->frames[base] = (struct frame){ .refs = 1, .kind = (u8)kind };
+    return (pfn_t){ base };
+}
+
+void frames_free_1g(struct kernel *k, pfn_t pfn)
+{
+    k->free_frames += FRAMES_1G;
+    k->kind_frames[k->frames[pfn.n].kind] -= FRAMES_1G;
+    for (u64 n = pfn.n; n < pfn.n + FRAMES_1G; n += BLOCK_FRAMES) {
+        k->frames[n] = (struct frame){ .kind = FRAME_TAIL };
+        list_push(k, (u32)n, ORDERS - 1);
+    }
+}
+
 /* ---- references -------------------------------------------------------------------------------------------------- */
 
-/* The head of a 2 MiB folio holds the references of all its pages. */
+/* The first frame of a folio holds the references of all its pages. */
 struct frame *folio_of(const struct kernel *k, struct frame *f)
 {
-    return f->flags & FRAME_HUGE ? &k->frames[(u64)(f - k->frames) & ~(u64)(PTRS_PER_TABLE - 1)] : f;
+    return f->flags & FRAME_HUGE ? &k->frames[(u64)(f - k->frames) >> f->order << f->order] : f;
 }
+
+u64 folio_pages(const struct frame *f) { return f->flags & FRAME_HUGE ? 1ull << f->order : 1; }
 
 void frame_get(struct kernel *k, struct frame *f) { folio_of(k, f)->refs++; }
 
@@ -132,8 +176,12 @@ void frame_put(struct kernel *k, struct frame *f)
 {
     f = folio_of(k, f);
     CHECK(f->refs);
-    if (!--f->refs)
-        frames_free(k, frame_pfn(k, f), f->flags & FRAME_HUGE ? HUGE_ORDER : 0);
+    if (--f->refs)
+        return;
+    if (f->kind == FRAME_HUGETLB)
+        pool_return(k, f);
+    else
+        frames_free(k, frame_pfn(k, f), f->order);
 }
 
 void frames_init(struct kernel *k, struct frame *frames)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * huge.c - 2 MiB pages of anonymous memory (transparent huge pages).  Called by faults and by every walk over entries
- * that meets a level-1 leaf.
- * A 2 MiB folio is 512 aligned frames; the head's `refs` counts for all.  Mapped by one level-1 entry it still has one
- * reverse mapping per frame, so that splitting the entry changes nothing but tables.  For each such entry a page
- * table is deposited at its level-1 table, so that a split needs no memory. */
+ * huge.c - 2 MiB entries of transparent huge pages.  Called by faults and by every walk over entries that meets a
+ * level-1 leaf.
+ * A folio mapped by one level-1 entry still has one reverse mapping per frame, so that splitting the entry changes
+ * nothing but tables.  For each entry of anonymous memory a page table is deposited at its level-1 table, so that a
+ * split needs no memory; an entry of a page cache has none: instead of being split it is cleared, to be faulted in
+ * again. */
 #include "calls.h"
 
 static u64 base_of(u64 va) { return va & ~(PMD_BYTES - 1); }
@@ -46,7 +47,7 @@ static void free_deposit(struct mm *mm, const u64 *pmd)
     mm->tables--;
 }
 
-/* ---- all frames of a folio ------------------------------------------------------------------------------------- */
+/* ---- one entry ------------------------------------------------------------------------------------------------- */
 
 static void set_exclusive(struct frame *head, bool yes)
 {
@@ -54,19 +55,10 @@ static void set_exclusive(struct frame *head, bool yes)
         head[i].flags = (u8)(yes ? head[i].flags | FRAME_EXCLUSIVE : head[i].flags & ~FRAME_EXCLUSIVE);
 }
 
-/* A block becomes a folio with 512 mappings. */
-static struct frame *folio_make(struct mm *mm, u64 base, pfn_t block)
+/* The entry maps a folio of a page cache: no table is deposited for it. */
+static bool of_cache(const struct mm *mm, u64 e)
 {
-    struct frame *head = frame_at(mm->k, block);
-
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
-        head[i].flags = FRAME_HUGE | FRAME_EXCLUSIVE;
-        head[i].refs = 0;
-        rmap_add(mm, &head[i], base + i * PAGE_BYTES);
-    }
-    head->refs = PTRS_PER_TABLE;
-    mm->rss[RSS_ANON] += PTRS_PER_TABLE;
-    return head;
+    return !(e & PTE_SPECIAL) && frame_at(mm->k, pte_pfn(e))->kind != FRAME_ANON;
 }
 
 static u64 leaf(const struct vma *v, pfn_t pfn) { return vma_page_prot(v) | pfn_to_pa(pfn) | X86_PTE_PS; }
@@ -77,23 +69,6 @@ static u64 fresh_leaf(const struct vma *v, pfn_t pfn)
 }
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
-
-/* May the aligned 2 MiB around va be one page? */
-static bool eligible(const struct vma *v, u64 va)
-{
-    enum mm_thp thp = v->mm->k->cfg.thp;
-
-    if (thp == MM_THP_NEVER || (v->flags & (VM_NOHUGEPAGE | VM_DROPPABLE)) || thp_disabled(v, false) ||
-        (thp == MM_THP_MADVISE && !(v->flags & VM_HUGEPAGE)))
-        return false;
-    return base_of(va) >= v->start && base_of(va) + PMD_BYTES <= v->end;
-}
-
-/* smaps' THPeligible: some aligned unit inside. */
-bool huge_vma_eligible(const struct vma *v)
-{
-    return vma_is_anon(v) && eligible(v, v->start + PMD_BYTES - 1);
-}
 
 static bool map_zero(struct fault *f, u64 *pmd)
 {
@@ -122,10 +97,14 @@ static bool map_new(struct fault *f, u64 *pmd, bool deposited)
     if (pfn_is_none(block)) {
         if (!deposited)
             free_deposit(f->mm, pmd);
-        EXPLAIN(k, "fault: no free block of 2 MiB, falling back to 4 KiB", 0);
+        k->thp.size[HUGE_ORDER].anon_fallback++;
+        EXPLAIN(k, "fault: no free block of 2 MiB (memory is not compacted here): smaller pages", 0);
         return false;
     }
-    head = folio_make(f->mm, base_of(f->addr), block);
+    k->thp.size[HUGE_ORDER].anon_alloc++;
+    head = folio_make(k, block, HUGE_ORDER);
+    folio_map_anon(f->mm, head, base_of(f->addr));
+    folio_count_pmd(k, head, 1);
     EXPLAIN(k, "fault: 2 MiB at frame %x, zeroed", block.n);
     if (*pmd) {
         pte_store(k, pmd, 0);
@@ -143,11 +122,12 @@ bool huge_anon_fault(struct fault *f, enum fault_result *r)
 {
     u64 *pmd;
 
-    if (!eligible(f->vma, f->addr))
+    if (!thp_orders(f->vma, THP_FAULT, 1u << HUGE_ORDER) || !thp_fits(f->vma, f->addr, HUGE_ORDER))
         return false;
     *r = FAULT_OOM;
     if (!anon_vma_prepare(f->vma))
         return true;
+    khugepaged_enter(f->vma);
     pmd = pgtable_make(f->mm, f->addr, 1);
     if (!pmd)
         return true;
@@ -155,7 +135,7 @@ bool huge_anon_fault(struct fault *f, enum fault_result *r)
         *r = uffd_fault(f, VM_UFFD_MISSING);
         return true;
     }
-    if (!(f->write ? map_new(f, pmd, false) : map_zero(f, pmd)))
+    if (!(f->write || !f->mm->k->thp.use_zero_page ? map_new(f, pmd, false) : map_zero(f, pmd)))
         return false;
     if (f->grew)
         f->out->kind = MM_FAULT_STACK;
@@ -175,6 +155,9 @@ enum fault_result huge_wp_fault(struct fault *f, u64 *pmd)
     } else if (*pmd & PTE_SPECIAL) {
         if (k->q.huge_zero_cow_huge && map_new(f, pmd, true))
             return FAULT_DONE;
+    } else if (of_cache(f->mm, *pmd)) {
+        huge_split(f->mm, pmd, f->addr);  /* copied, or told to the file system, by 4 KiB */
+        return file_fault(f);
     } else {
         head = frame_at(k, pte_pfn(*pmd));
         if (head->lru != LRU_ON)
@@ -191,27 +174,83 @@ enum fault_result huge_wp_fault(struct fault *f, u64 *pmd)
     return wp_fault(f, pgtable_find(f->mm, f->addr, 0));
 }
 
-/* A frame of a folio: ours alone when every reference is a mapping of this address space. */
+/* A page of a folio: ours alone when every reference is a mapping of this address space. */
 bool huge_may_reuse(struct mm *mm, struct frame *page)
 {
     const struct frame *head = folio_of(mm->k, page);
     u32 ours = 0;
 
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
+    for (u32 i = 0; i < folio_pages(head); i++)
         ours += rmap_count(mm, &head[i]);
     return ours == head->refs;
 }
 
+/* A folio of a page cache, mapped by one entry at the 2 MiB around va.  false: no table, or no memory; nothing has
+ * changed.  pre: it fits there, and the level-1 entry is empty. */
+bool huge_map_cache(struct vma *v, u64 va, struct frame *head, bool write)
+{
+    struct mm *mm = v->mm;
+    u64 *pmd = pgtable_make(mm, va, 1), base = base_of(va), e;
+
+    if (!pmd)
+        return false;
+    for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
+        if (rmap_add(mm, &head[i], base + i * PAGE_BYTES))
+            continue;
+        while (i--)
+            rmap_remove(mm, &head[i], base + i * PAGE_BYTES);
+        return false;
+    }
+    head->refs += PTRS_PER_TABLE;
+    rss_add(mm, head, PTRS_PER_TABLE);
+    folio_count_pmd(mm->k, head, 1);
+    e = leaf(v, frame_pfn(mm->k, head));
+    pte_store(mm->k, pmd, write ? e | X86_PTE_D | (v->flags & VM_WRITE ? X86_PTE_RW : 0) : e);
+    EXPLAIN(mm->k, "file: the 2 MiB at frame %x mapped by one entry", frame_pfn(mm->k, head).n);
+    return true;
+}
+
+/* The entry is cleared; its folio keeps the references, which are the caller's to drop. */
+static struct frame *unmap_entry(struct mm *mm, u64 *pmd, u64 va)
+{
+    u64 old = *pmd;
+    struct frame *head = old & PTE_SPECIAL ? NULL : frame_at(mm->k, pte_pfn(old));
+
+    if (!of_cache(mm, old))
+        free_deposit(mm, pmd);
+    else if (old & X86_PTE_D)
+        for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
+            head[i].flags |= FRAME_DIRTY;
+    pte_store(mm->k, pmd, 0);
+    if (!head)
+        return NULL;
+    for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
+        rmap_remove(mm, &head[i], base_of(va) + i * PAGE_BYTES);
+    folio_count_pmd(mm->k, head, -1);
+    rss_add(mm, head, -PTRS_PER_TABLE);
+    return head;
+}
+
 /* ---- splitting, clearing, moving, copying one entry ------------------------------------------------------------ */
 
-/* The 2 MiB entry becomes a table of 512 entries with the same rights. */
+/* The 2 MiB entry becomes a table of 512 entries with the same rights; one of a page cache goes. */
 void huge_split(struct mm *mm, u64 *pmd, u64 va)
 {
     struct kernel *k = mm->k;
-    u64 old = *pmd, e = old & ~X86_PTE_PS;
-    pfn_t t = withdraw(mm, pmd);
-    u64 *pte = (u64 *)(void *)(k->hw.ram + pfn_to_pa(t));
+    u64 old = *pmd, e = old & ~X86_PTE_PS, *pte;
+    pfn_t t;
 
+    if (of_cache(mm, old)) {
+        EXPLAIN(k, "2 MiB page of a file at %x unmapped", base_of(va));
+        unmap_entry(mm, pmd, va)->refs -= PTRS_PER_TABLE; /* the cache has more */
+        if (old & X86_PTE_P)
+            flush_range(mm, base_of(va), base_of(va) + PMD_BYTES, 21);
+        return;
+    }
+    t = withdraw(mm, pmd);
+    pte = (u64 *)(void *)(k->hw.ram + pfn_to_pa(t));
+    if (!(old & PTE_SPECIAL))
+        folio_count_pmd(k, frame_at(k, pte_pfn(old)), -1);
     EXPLAIN(k, "2 MiB page at %x split into 4 KiB entries", base_of(va));
     for (u64 i = 0; i < PTRS_PER_TABLE; i++)
         pte_store(k, pte + i, old & PTE_SPECIAL ? (e & ~X86_PTE_ADDR) | pfn_to_pa(k->zero) : e + i * PAGE_BYTES);
@@ -229,7 +268,7 @@ void huge_split_at(struct vma *v, u64 addr)
         huge_split(v->mm, pmd, addr);
 }
 
-/* MADV_COLLAPSE: the table at *pmd is empty; a block takes its place and the table becomes the deposit. */
+/* Collapsing: the table at *pmd is empty; a block takes its place and the table becomes the deposit. */
 void huge_install(struct vma *v, u64 *pmd, u64 va, pfn_t block)
 {
     struct mm *mm = v->mm;
@@ -240,38 +279,37 @@ void huge_install(struct vma *v, u64 *pmd, u64 va, pfn_t block)
     flush_range(mm, va, va + PMD_BYTES, 21);
     t->free.next = at->more;
     at->more = (u32)frame_pfn(mm->k, t).n;
-    head = folio_make(mm, va, block);
+    head = folio_make(mm->k, block, HUGE_ORDER);
+    folio_map_anon(mm, head, va);
+    folio_count_pmd(mm->k, head, 1);
     pte_store(mm->k, pmd, fresh_leaf(v, block));
     lru_add(mm->k, head, LRU_ADD);
 }
 
 void huge_zap(struct gather *g, u64 *pmd, u64 va)
 {
-    struct mm *mm = g->mm;
-    u64 old = *pmd;
+    struct frame *head = unmap_entry(g->mm, pmd, va);
 
-    pte_store(mm->k, pmd, 0);
-    free_deposit(mm, pmd);
     gather_pmd(g, va);
-    if (old & PTE_SPECIAL)
+    if (!head)
         return;
-    struct frame *head = frame_at(mm->k, pte_pfn(old));
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
-        rmap_remove(mm, &head[i], va + i * PAGE_BYTES);
-    mm->rss[RSS_ANON] -= PTRS_PER_TABLE;
+    g->dirty_files |= head->kind != FRAME_ANON && (head->flags & FRAME_DIRTY);
     head->refs -= PTRS_PER_TABLE - 1;
     gather_put(g, head);
 }
 
-/* MADV_FREE and MADV_COLD over a whole 2 MiB page. */
+/* MADV_FREE and MADV_COLD over a whole 2 MiB page that nobody else maps. */
 void huge_age(struct gather *g, u64 *pmd, u64 va, bool cold_only)
 {
     u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D);
+    struct frame *head = frame_at(g->mm->k, pte_pfn(*pmd));
 
-    if (!(*pmd & clear))
-        return;
-    pte_store(g->mm->k, pmd, *pmd & ~clear);
-    gather_pmd(g, va);
+    if (*pmd & clear) {
+        pte_store(g->mm->k, pmd, *pmd & ~clear);
+        gather_pmd(g, va);
+    }
+    if (!cold_only)
+        lru_add(g->mm->k, head, LRU_LAZYFREE);
 }
 
 /* mremap of a whole aligned 2 MiB; false: split it instead. */
@@ -279,13 +317,15 @@ bool huge_move(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len)
 {
     struct mm *mm = g->mm;
     u64 old = *pmd, *at;
+    bool deposited = !of_cache(mm, old);
 
     if (len != PMD_BYTES || ((from | to) & (PMD_BYTES - 1)))
         return false;
     at = pgtable_make(mm, to, 1);
-    if (!at || *at || !deposit(mm, at))
+    if (!at || *at || (deposited && !deposit(mm, at)))
         return false;
-    free_deposit(mm, pmd);
+    if (deposited)
+        free_deposit(mm, pmd);
     pte_store(mm->k, pmd, 0);
     if (old & X86_PTE_P)
         gather_pmd(g, from);
@@ -295,13 +335,16 @@ bool huge_move(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len)
     return true;
 }
 
-/* fork; false: no memory, nothing has changed in either. */
+/* fork; false: no memory, nothing has changed in either.  What a page cache has is faulted in again. */
 bool huge_fork(struct mm *child, struct mm *parent, u64 *pmd, u64 va)
 {
     struct kernel *k = child->k;
-    u64 *at = pgtable_make(child, va, 1);
+    u64 *at;
     struct frame *head;
 
+    if (of_cache(parent, *pmd))
+        return true;
+    at = pgtable_make(child, va, 1);
     if (!at || !deposit(child, at))
         return false;
     if (*pmd & PTE_SPECIAL) {
@@ -319,6 +362,7 @@ bool huge_fork(struct mm *child, struct mm *parent, u64 *pmd, u64 va)
     }
     head->refs += PTRS_PER_TABLE;
     child->rss[RSS_ANON] += PTRS_PER_TABLE;
+    folio_count_pmd(k, head, 1);
     set_exclusive(head, false);
     if (*pmd & X86_PTE_RW)
         pte_store(parent->k, pmd, *pmd & ~X86_PTE_RW);

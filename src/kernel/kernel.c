@@ -79,12 +79,14 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     k->pku = hw->cr4_allowed & X86_CR4_PKE;
     k->dirty_bits = X86_PTE_D | (cfg->soft_dirty ? PTE_SOFT_DIRTY : 0);
     k->new_flags = cfg->soft_dirty ? VM_SOFTDIRTY : 0;
+    pools_init(k);
+    thp_init(k);
     start_cpus(k);
     return k;
 }
 
-/* Nothing runs in the background yet: without memory pressure no tick of the clock has an effect. */
-void kernel_tick(struct kernel *k) { (void)k; }
+/* Without memory pressure only khugepaged runs in the background. */
+void kernel_tick(struct kernel *k) { khugepaged_tick(k); }
 
 void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r),
                      void *ctx)

@@ -14,8 +14,8 @@ static void drain_batch(struct kernel *k, unsigned cpu, enum lru_batch which)
     for (u32 i = 0; i < n; i++) {
         struct frame *f = &k->frames[k->cpu[cpu].batch[which].frame[i]];
         f->lru = LRU_ON;
-        if (which == LRU_LAZYFREE && f->kind == FRAME_ANON)
-            f->flags |= FRAME_LAZYFREE;
+        for (u32 p = 0; which == LRU_LAZYFREE && f->kind == FRAME_ANON && p < folio_pages(f); p++)
+            f[p].flags |= FRAME_LAZYFREE;
         frame_put(k, f);
     }
 }
@@ -40,6 +40,14 @@ void lru_drain(struct kernel *k)
 {
     for (unsigned w = LRU_ADD; w < LRU_BATCHES; w++)
         drain_batch(k, k->this_cpu, (enum lru_batch)w);
+}
+
+/* The batches of every CPU. */
+void lru_drain_all(struct kernel *k)
+{
+    for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++)
+        for (unsigned w = LRU_ADD; w < LRU_BATCHES; w++)
+            drain_batch(k, cpu, (enum lru_batch)w);
 }
 
 /* Unmapping drained in older kernels. */

@@ -16,7 +16,7 @@ static const struct flag_advice {
     { MM_MADV_RANDOM, VM_RAND_READ, VM_SEQ_READ, 0, false, false },
     { MM_MADV_SEQUENTIAL, VM_SEQ_READ, VM_RAND_READ, 0, false, false },
     { MM_MADV_DONTFORK, VM_DONTCOPY, 0, 0, false, false },
-    { MM_MADV_DOFORK, 0, VM_DONTCOPY, VM_SPECIAL, false, false },
+    { MM_MADV_DOFORK, 0, VM_DONTCOPY, VM_IO, false, false },
     { MM_MADV_DONTDUMP, VM_DONTDUMP, 0, 0, false, false },
     { MM_MADV_DODUMP, 0, VM_DONTDUMP, VM_SPECIAL | VM_DROPPABLE, false, false },
     { MM_MADV_WIPEONFORK, VM_WIPEONFORK, 0, VM_SHARED, true, false },
@@ -39,10 +39,12 @@ static const struct flag_advice *flag_advice_of(int advice)
 static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_advice *a)
 {
     const struct vma *v = *pv;
-    u64 flags = (v->flags & ~a->clear) | a->set;
+    u64 flags = (v->flags & ~a->clear) | a->set, bad = v->flags & a->forbidden;
     long r;
 
-    if (v->flags & a->forbidden)
+    if (v->flags & VM_HUGETLB)
+        bad &= ~(u64)VM_DONTEXPAND;       /* they all have it */
+    if (bad)
         return a->skip_special ? 0 : -MM_EINVAL;
     if (a->anon_only && v->file)
         return -MM_EINVAL;
@@ -56,6 +58,12 @@ static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_a
 
 static long dontneed(struct vma *v, u64 start, u64 end, bool locked_too)
 {
+    if (v->flags & VM_HUGETLB) {          /* whole pages of the range */
+        if (start & (hugetlb_bytes(v) - 1))
+            return -MM_EINVAL;
+        zap_single(v, start, end & ~(hugetlb_bytes(v) - 1), 0);
+        return 0;
+    }
     if (v->flags & (VM_PFNMAP | (locked_too ? 0 : VM_LOCKED)))
         return -MM_EINVAL;
     if (!uffd_removes(v, start, end))
@@ -64,50 +72,83 @@ static long dontneed(struct vma *v, u64 start, u64 end, bool locked_too)
     return 0;
 }
 
-/* The entry is cleaned and stays; the page may be dropped later unless it is written first. */
-static void free_entry(struct gather *g, u64 *e, u64 va, bool cold_only)
+/* How many entries from e on map the pages of a folio one after the other, in the same way, from its head on; 0: e does
+ * not map its head. */
+static u64 folio_run(const struct kernel *k, const u64 *e, u64 most)
+{
+    u64 same = ~(X86_PTE_A | X86_PTE_D), n = 0, pages = folio_pages(frame_at(k, pte_pfn(*e)));
+
+    if (folio_of(k, frame_at(k, pte_pfn(*e))) != frame_at(k, pte_pfn(*e)))
+        return 0;
+    while (n < pages && n < most && (e[n] & same) == (e[0] & same) + n * PAGE_BYTES)
+        n++;
+    return n;
+}
+
+/* The entries of a whole folio are cleaned and stay; it may be dropped later unless it is written first. */
+static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
 {
     struct kernel *k = g->mm->k;
-    struct frame *f = pte_counted(*e) ? frame_at(k, pte_pfn(*e)) : NULL;
-    u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D);
+    struct frame *f = frame_at(k, pte_pfn(*e));
+    u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D), n = folio_pages(f);
+    bool dirty = false;
 
-    if (!f || (cold_only && f->mapped != 1))
+    for (u64 i = 0; i < n; i++)
+        dirty = dirty || (f[i].flags & FRAME_DIRTY);
+    if ((cold_only || dirty) && folio_mapcount(f) != n)
         return;
-    if (!cold_only && (f->flags & FRAME_DIRTY)) {
-        if (f->mapped != 1)
-            return;
-        f->flags &= (u8)~FRAME_DIRTY;
+    for (u64 i = 0; i < n; i++) {
+        f[i].flags &= (u8)~(cold_only ? 0 : FRAME_DIRTY);
+        if (!(e[i] & clear))
+            continue;
+        pte_store(k, e + i, e[i] & ~clear);
+        gather_pte(g, va + i * PAGE_BYTES);
     }
-    if (*e & clear) {
-        pte_store(k, e, *e & ~clear);
-        gather_pte(g, va);
-    }
-    if (!cold_only && f->kind == FRAME_ANON && !(f->flags & (FRAME_LAZYFREE | FRAME_HUGE)) && f->lru == LRU_ON)
+    if (!cold_only && f->kind == FRAME_ANON && !(f->flags & FRAME_LAZYFREE) && f->lru == LRU_ON)
         lru_add(k, f, LRU_LAZYFREE);
+}
+
+/* Entries of one page table.  A folio that the range covers in part is split, unless others map it too. */
+static void free_entries(struct gather *g, u64 *e, u64 va, u64 end, bool cold_only)
+{
+    struct kernel *k = g->mm->k;
+
+    for (u64 n; va < end; va += n * PAGE_BYTES, e += n) {
+        struct frame *f = pte_counted(*e) ? frame_at(k, pte_pfn(*e)) : NULL;
+        n = 1;
+        if (!f)
+            continue;
+        if (folio_run(k, e, (end - va) >> PAGE_LG2) < folio_pages(f)) {
+            if (folio_shared(k, f) || !folio_split(k, f) || !pte_counted(*e))
+                continue;
+        }
+        n = folio_pages(f);
+        free_folio(g, e, va, cold_only);
+    }
 }
 
 static void free_range(struct vma *v, u64 start, u64 end, bool cold_only)
 {
     struct gather g = gather_begin(v->mm);
+    struct kernel *k = v->mm->k;
 
-    lru_drain(v->mm->k);
+    lru_drain(k);
     for (u64 va = start, next; va < end; va = next) {
         struct span s = pgtable_span(v->mm, va, end);
         next = s.end;
         if (s.pmd && pmd_huge(*s.pmd)) {
-            if (*s.pmd & PTE_SPECIAL)
+            if ((*s.pmd & PTE_SPECIAL) || folio_shared(k, frame_at(k, pte_pfn(*s.pmd))))
                 continue;
             if (next - va == PMD_BYTES) {
                 huge_age(&g, s.pmd, va, cold_only);
                 continue;
             }
-            huge_split(v->mm, s.pmd, va);
+            if (!folio_split(k, frame_at(k, pte_pfn(*s.pmd))))
+                continue;
             s = pgtable_span(v->mm, va, end);
         }
-        if (!s.pte)
-            continue;
-        for (u64 *e = s.pte; va < next; va += PAGE_BYTES, e++)
-            free_entry(&g, e, va, cold_only);
+        if (s.pte)
+            free_entries(&g, s.pte, va, next, cold_only);
     }
     gather_flush(&g);
 }
@@ -133,7 +174,7 @@ static long cold(struct vma *v, u64 start, u64 end)
 
 static long willneed(struct vma *v, u64 start, u64 end)
 {
-    if (v->file && !vma_is_shmem(v)) {
+    if (v->file && v->file->inode->fs == MM_FS_EXT4) {
         struct inode *i = v->file->inode;
         u64 n = v->pgoff + ((start - v->start) >> PAGE_LG2), last = n + ((end - start) >> PAGE_LG2);
         for (; n < last && n < inode_pages(i); n++)
@@ -152,10 +193,11 @@ static long remove_pages(struct vma *v, u64 start, u64 end)
         return -MM_EINVAL;
     if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
         return -MM_EACCES;
+    if (v->flags & VM_HUGETLB)
+        return hugetlb_punch(v->file->inode, first << PAGE_LG2, last << PAGE_LG2);
     if (!cache_settle(v->file->inode) || !uffd_removes(v, start, end))
         return -MM_ENOMEM;
-    unmap_file_range(v->file->inode, first, last, ZAP_CACHE_ONLY);
-    cache_remove(v->file->inode, first, last);
+    punch_inode(v->file->inode, first, last);
     return 0;
 }
 

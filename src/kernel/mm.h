@@ -9,7 +9,7 @@
  *   inode       a page cache; mm_file is one open file on it
  *
  * Equations, proved by mm_check():
- *   frame.mapped == number of present entries that map it == length of its reverse map
+ *   frame.mapped == number of present entries that map it == length of its reverse map (hugetlb: of the first frame)
  *   frame.refs   == mapped + (in a page cache) + (in an LRU batch)
  *   mm.rss[kind] == number of present entries that map frames of that kind
  *   two neighbours in an mm never overlap; free frames + used frames == all frames */
@@ -91,14 +91,17 @@ static inline bool pmd_table(u64 e) { return (e & X86_PTE_P) && !(e & X86_PTE_PS
 enum frame_kind {
     FRAME_TAIL,      /* inside a free block                                                                   */
     FRAME_FREE,      /* first frame of a free block of `order`; in a free list                                */
-    FRAME_TABLE, FRAME_ANON, FRAME_FILE, FRAME_SHMEM, FRAME_RESERVED, FRAME_KINDS
+    FRAME_TABLE, FRAME_ANON, FRAME_FILE, FRAME_SHMEM, FRAME_RESERVED,
+    FRAME_HUGETLB,   /* a page of a hugetlb pool: the first frame has the counts, `order` says how large          */
+    FRAME_KINDS
 };
 enum frame_flag {
     FRAME_EXCLUSIVE = 1,   /* anonymous: belongs to one process (PageAnonExclusive)                            */
     FRAME_DIRTY = 2,       /* the page itself is known dirty, whatever the entries say                        */
     FRAME_READAHEAD = 4,   /* page cache: touching it starts the next readahead                                */
+    FRAME_PROMISED = 4,    /* hugetlb: freeing it restores its mapping's reservation                           */
     FRAME_LAZYFREE = 8,    /* anonymous: MADV_FREE has taken effect (not swap-backed)                           */
-    FRAME_HUGE = 16,       /* part of a 2 MiB folio; the head is the aligned frame                              */
+    FRAME_HUGE = 16,       /* part of a folio of 2^order frames; its first, aligned, frame is the head          */
 };
 enum lru_batch { LRU_ON, LRU_ADD, LRU_MLOCK, LRU_LAZYFREE, LRU_BATCHES };
 
@@ -114,10 +117,17 @@ struct frame {
     u32 more;       /* of a level-1 table: list of tables deposited for its 2 MiB pages                        */
     u32 inode;      /* handle of the page cache that holds it; 0: none                                         */
     u32 index;      /* its page number there                                                                   */
-    u8 kind, order, flags;
+    u8 kind, flags;
+    u8 order;       /* of the free block or of the folio                                                       */
     u8 lru;         /* enum lru_batch it waits in (low 2 bits), CPU of the batch above                         */
 };
 _Static_assert(sizeof(struct frame) == 32, "two per cache line");
+
+/* A page of a file, shared memory included; of a pool's pages those in a file's cache. */
+static inline bool frame_of_file(const struct frame *f)
+{
+    return f->kind == FRAME_HUGETLB ? f->inode != 0 : f->kind != FRAME_ANON;
+}
 
 struct rmap_node { u64 map; u32 next; u32 pad; };
 
@@ -138,6 +148,8 @@ struct vma {
     struct anon_vma *anon_vma;
     struct avc *chain;                    /* oldest first; more than one after a fork                        */
     struct mm_file *file;
+    struct resv_map *resv;                /* private hugetlb: the owner's used reservations, shared by its parts */
+    bool resv_lost;                       /* the owner took a page away: faults are SIGBUS                     */
     const char *name;                     /* special mappings                                                 */
     struct mm_uffd *uffd;                 /* registered with it: flags has some of VM_UFFD                    */
     struct anon_name *anon_name;          /* PR_SET_VMA_ANON_NAME; NULL: none                                 */
@@ -163,6 +175,7 @@ struct mm {
     struct vma *found[16];                /* vma_find()'s last answers, by address                            */
     u32 map_count, rand;
     u64 rss[RSS_KINDS], tables;
+    u64 hugetlb;                          /* pages mapped from hugetlb pools                                   */
     u64 peak_rss, peak_tables, peak_vm;
     u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
     s64 locked_stale;                     /* of locked_vm: what MREMAP_DONTUNMAP left over                    */
@@ -174,6 +187,8 @@ struct mm {
     u16 barriers;                         /* membarrier registrations                                         */
     u8 exec_key;                          /* the execute-only key; 0: none                                    */
     u8 thp_disable, mdwe;                 /* as prctl(2) tells them                                           */
+    struct mm *scan_next;                 /* khugepaged's list                                                */
+    bool scanned;                         /* it is in that list                                               */
 };
 
 /* ---- userfaultfd -------------------------------------------------------------------------------------------------- */
@@ -217,6 +232,10 @@ struct proc {
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
 #define RADIX_LG2 6
+/* Sets of page numbers as sorted ranges that do not touch. */
+struct region { struct region *next; u64 from, to; };
+struct resv_map { struct region *first; u32 refs; };
+
 struct radix_node { u32 used; u32 slot[1u << RADIX_LG2]; }; /* leaf: frame numbers (0: none); above: handles   */
 
 struct inode {
@@ -224,12 +243,16 @@ struct inode {
     struct inode *next;                   /* hash chain                                                       */
     u64 ino, size;
     u32 major, minor;
-    u32 handle, opens;                    /* mm_files that name it                                            */
+    u32 handle, opens, writers;           /* mm_files that name it; of these writable                         */
     u32 root;                             /* radix handle                                                     */
     u8 height, fs, folio_lg2;
+    u8 huge;                              /* tmpfs: the mount's huge=, enum thp_when                          */
+    bool own_mount, memfd;                /* shared anonymous memory, memfd: shmem_enabled says               */
+    u8 huge_lg2;                          /* hugetlb: bytes of its pages; the cache counts in them; 0: not one */
     bool anonymous;                       /* shared anonymous memory, dies with its last file                 */
     u64 cached_pages;                     /* pages below are in memory, those without a frame too             */
     u64 pages, charged;                   /* in the cache; pages of commit charge (shared anonymous memory)   */
+    struct resv_map resv;                 /* hugetlb: pages that are in the cache or reserved for it           */
     struct vma *vmas;
 };
 
@@ -284,6 +307,29 @@ struct quirks {
 /* One TLB flush on its way to other CPUs. */
 struct flush { struct mm *mm; u64 start, end; u8 stride_lg2; bool full; };
 
+/* When a size of transparent huge page is used (/sys/kernel/mm/transparent_hugepage). */
+enum thp_when { THP_NEVER, THP_MADVISE, THP_ALWAYS, THP_INHERIT, THP_WITHIN_SIZE, THP_ADVISE, THP_DENY, THP_FORCE };
+struct thp_size {
+    u8 anon, shmem;                       /* enum thp_when                                                    */
+    u64 anon_alloc, anon_fallback, shmem_alloc, shmem_fallback, split;
+};
+struct thp {
+    u8 enabled, defrag, shmem_enabled;    /* enum thp_when; defrag: by the order of its file's words           */
+    u8 use_zero_page, scan_defrag;
+    u32 max_none, max_swap, max_shared, pages_to_scan, scan_sleep_ms, alloc_sleep_ms;
+    u64 collapsed, full_scans, pmd_bytes;
+    struct thp_size size[HUGE_ORDER + 1]; /* by order                                                         */
+};
+
+/* The hugetlb pages of one size (Linux's hstate).
+ * free <= nr; surplus <= nr; resv <= free: what is free beyond resv may be taken without a reservation */
+struct pool {
+    u8 lg2;
+    u32 first;                            /* free pages, linked by frame number                               */
+    u64 nr, free, resv, surplus, overcommit;
+};
+enum { POOL_2M, POOL_1G, POOLS };
+
 #define INODE_HASH 256
 struct kernel {
     struct hw hw;
@@ -296,8 +342,12 @@ struct kernel {
     u64 nr_free[ORDERS];                  /* blocks in each list (below the frontier)                          */
     u64 free_frames;
     u64 kind_frames[FRAME_KINDS];
+    u64 mapped_frames[FRAME_KINDS];       /* mapped at least once (hugetlb: first frames)                      */
+    u64 pmd_mapped[FRAME_KINDS];          /* folios with a 2 MiB entry                                         */
     pfn_t idle_top, zero, vdso, huge_zero;
-    u64 huge_zero_refs;
+    struct thp thp;
+    struct { struct mm *first, *at; u64 address, due_ns; } scan; /* khugepaged: its list and its cursor       */
+    struct pool pool[POOLS];
     u64 committed, totalram;
     struct mm *mms;
     struct inode *inodes[INODE_HASH];
@@ -327,7 +377,7 @@ struct gather {
     struct mm *mm;
     u64 start, end;
     u32 doomed, pages;                    /* list of frames to free                                           */
-    bool ptes, pmds, tables, dirty_files, full_mm;
+    bool ptes, pmds, puds, tables, dirty_files, full_mm;
 };
 
 /* One fault on its way through the handler. */

@@ -70,7 +70,7 @@ static long check_anon_type(int flags, u64 addr, u64 *pgoff, u64 *vm)
     }
 }
 
-static bool accountable(u64 vm) { return (vm & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE; }
+static bool accountable(u64 vm) { return (vm & (VM_NORESERVE | VM_SHARED | VM_WRITE | VM_HUGETLB)) == VM_WRITE; }
 
 /* A vma of its own for the range; shared anonymous memory gets a file.  NULL: no memory. */
 static struct vma *new_vma(struct proc *p, u64 start, u64 end, u64 vm, struct mm_file *file, u64 pgoff)
@@ -111,6 +111,8 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
         unmap_cancel(mm, &u);
         return -MM_ENOMEM;
     }
+    if (vm & VM_HUGETLB)
+        vm &= ~(u64)VM_LOCKED_MASK;
     if (accountable(vm)) {
         if (pages > u.accounted && !limits_charge(p->k, pages - u.accounted)) {
             unmap_cancel(mm, &u);
@@ -132,6 +134,12 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
     if (!v) {
         limits_uncharge(p->k, charge);
         return -MM_ENOMEM;
+    }
+    r = vm & VM_HUGETLB ? hugetlb_mmap(v) : 0;
+    if (r) {                              /* what was mapped there before is gone all the same */
+        vma_remove(v);
+        vma_free(v);
+        return r;
     }
     v->flags |= p->k->new_flags;
     limits_account(mm, vm, (s64)pages);
@@ -180,6 +188,8 @@ static long do_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, stru
         return r;
     if ((flags & MM_MAP_NORESERVE) && p->k->cfg.overcommit != MM_OVERCOMMIT_NEVER)
         vm |= VM_NORESERVE;
+    if (file && file->inode->huge_lg2)
+        vm |= VM_HUGETLB | VM_DONTEXPAND;
     if (mdwe_refuses(mm, vm, vm))
         return -MM_EACCES;
     r = map_region(p, addr, len, vm, file, pgoff);
@@ -191,11 +201,24 @@ static long do_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, stru
     return (long)addr;
 }
 
-/* The pool of huge pages is empty, as a default Linux's is: a reservation fails. */
-static long hugetlb_refusal(int flags)
+static u64 whole_pages(u64 len, unsigned lg2) { return (len + (1ull << lg2) - 1) >> lg2 << lg2; }
+
+/* MAP_ANONYMOUS|MAP_HUGETLB: a file of huge pages of its own; the flags may say of what size. */
+static long map_hugetlb(struct proc *p, u64 addr, u64 len, int prot, int flags, u64 pgoff)
 {
-    unsigned lg2 = (unsigned)flags >> 26 & 0x3f;
-    return lg2 == 0 || lg2 == 21 || lg2 == 30 ? -MM_ENOMEM : -MM_EINVAL;
+    unsigned lg2 = (unsigned)flags >> MM_MAP_HUGE_SHIFT & 0x3f;
+    struct mm_file *f;
+    long r;
+
+    lg2 = lg2 ? lg2 : 21;
+    if (!pool_of(p->k, lg2))
+        return -MM_EINVAL;
+    f = hugetlb_file_new(p->k, lg2, whole_pages(len, lg2));
+    if (!f)
+        return -MM_ENOMEM;
+    r = do_mmap(p, addr, whole_pages(len, lg2), prot, flags, f, pgoff);
+    file_put(p->k, f);
+    return r;
 }
 
 long mm_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, struct mm_file *file, u64 off_bytes)
@@ -207,10 +230,12 @@ long mm_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, struct mm_f
         r = -MM_EINVAL;
     else if (!(flags & MM_MAP_ANONYMOUS) && !file)
         r = -MM_EBADF;
-    else if ((flags & MM_MAP_HUGETLB) && file && !(flags & MM_MAP_ANONYMOUS))
+    else if (!(flags & MM_MAP_ANONYMOUS) && file->inode->huge_lg2)
+        r = do_mmap(p, addr, whole_pages(len, file->inode->huge_lg2), prot, flags, file, off_bytes >> PAGE_LG2);
+    else if ((flags & MM_MAP_HUGETLB) && !(flags & MM_MAP_ANONYMOUS))
         r = -MM_EINVAL;
     else if (flags & MM_MAP_HUGETLB)
-        r = hugetlb_refusal(flags);
+        r = map_hugetlb(p, addr, len, prot, flags, off_bytes >> PAGE_LG2);
     else
         r = do_mmap(p, addr, len, prot, flags, flags & MM_MAP_ANONYMOUS ? NULL : file, off_bytes >> PAGE_LG2);
     p->adopt = ADOPT_NONE;

@@ -37,7 +37,14 @@ u64 move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool drop_wp)
 {
     struct kernel *k = mm->k;
     struct gather g = gather_begin(mm);
+    struct vma *v = vma_at(mm, from);
     u64 done = 0;
+
+    if (len && (v->flags & VM_HUGETLB)) {
+        done = hugetlb_move(&g, v, from, to, len);
+        gather_flush(&g);
+        return done;
+    }
 
     while (done < len) {
         struct span s = pgtable_span(mm, from + done, from + len);

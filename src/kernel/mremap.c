@@ -36,6 +36,16 @@ static long check_parameters(const struct remap *m)
     return 0;
 }
 
+/* Mappings of huge pages move by whole ones, and never grow. */
+static bool align_hugetlb(struct remap *m)
+{
+    u64 low = hugetlb_bytes(m->v) - 1;
+
+    m->old_len = (m->old_len + low) & ~low;
+    m->new_len = (m->new_len + low) & ~low;
+    return !((m->addr | m->new_addr) & low) && m->new_len <= m->old_len;
+}
+
 /* The mapping at addr: may it be resized or moved like this? */
 static long check_source(struct remap *m)
 {
@@ -46,6 +56,8 @@ static long check_source(struct remap *m)
         return -MM_EFAULT;
     if (v->flags & VM_SEALED)
         return -MM_EPERM;
+    if ((v->flags & VM_HUGETLB) && !align_hugetlb(m))
+        return -MM_EINVAL;
     if (m->new_len <= m->old_len && !names_target(m))
         return 0;
     if (!m->old_len && !(v->flags & (VM_SHARED | VM_MAYSHARE)))
@@ -150,6 +162,11 @@ static long move_vma(struct remap *m)
 
     if (mm->map_count >= mm->k->cfg.max_map_count - 3)
         return -MM_ENOMEM;
+    if ((flags & VM_HUGETLB) && m->v->start < m->addr && vma_split_unchecked(m->v, m->addr, true))
+        return -MM_ENOMEM;               /* the parts that stay keep their reservations */
+    if ((flags & VM_HUGETLB) && m->v->end > m->addr + m->old_len &&
+        vma_split_unchecked(m->v, m->addr + m->old_len, false))
+        return -MM_ENOMEM;
     if (m->v->name && (m->v->start != m->addr || m->v->end != m->addr + m->old_len))
         return -MM_EINVAL;               /* a special mapping is one piece */
     if (flags & VM_ACCOUNT) {
@@ -172,6 +189,7 @@ static long move_vma(struct remap *m)
     moved = move_entries(mm, m->addr, m->new_addr, m->old_len, drop_wp);
     if (moved < m->old_len) {             /* no memory for tables: back again, where tables exist */
         struct unmapping u = { .start = m->new_addr, .end = m->new_addr + m->new_len };
+        hugetlb_forget(t);
         move_entries(mm, m->new_addr, m->addr, moved, drop_wp);
         uffd_event_drop(mm->k, event);
         limits_account(mm, flags, (s64)pages);
@@ -182,6 +200,7 @@ static long move_vma(struct remap *m)
         limits_uncharge(mm->k, charge);
         return -MM_ENOMEM;
     }
+    hugetlb_forget(m->v);
     limits_account(mm, flags, (s64)pages);
     if ((flags & VM_LOCKED) && (!keep || mm->k->q.dontunmap_counts))
         mm->locked_vm += pages;

@@ -76,6 +76,17 @@ static bool insert(struct inode *i, u64 index, u32 frame)
     return true;
 }
 
+/* The cache takes the page with one of the caller's references.  false: no memory.  pre: nothing is there. */
+bool cache_insert(struct inode *i, u64 index, struct frame *f)
+{
+    if (!insert(i, index, (u32)frame_pfn(i->k, f).n))
+        return false;
+    f->inode = i->handle;
+    f->index = (u32)index;
+    i->pages++;
+    return true;
+}
+
 /* A fresh page; NULL: no memory.  pre: not there. */
 struct frame *cache_add(struct inode *i, u64 index)
 {
@@ -85,18 +96,74 @@ struct frame *cache_add(struct inode *i, u64 index)
 
     if (pfn_is_none(pfn))
         return NULL;
-    if (!insert(i, index, (u32)pfn.n)) {
+    f = frame_at(i->k, pfn);
+    if (!cache_insert(i, index, f)) {
         frames_free(i->k, pfn, 0);
         return NULL;
     }
-    f = frame_at(i->k, pfn);
     f->flags = kind == FRAME_SHMEM && index < i->cached_pages ? FRAME_DIRTY : 0; /* written before it was mapped */
-    f->inode = i->handle;
-    f->index = (u32)index;
-    i->pages++;
     if (index >= i->cached_pages)
         lru_add(i->k, f, LRU_ADD);
     return f;
+}
+
+/* A fresh block becomes the folio of the empty places [first, first + 2^order).  false: no memory; the block is free
+ * again. */
+bool cache_insert_folio(struct inode *i, u64 first, pfn_t block, unsigned order)
+{
+    struct frame *head = frame_at(i->k, block);
+
+    for (u64 n = 0; n < 1ull << order; n++) {
+        if (cache_insert(i, first + n, head + n))
+            continue;
+        cache_remove(i, first, first + n); /* page by page, as they are not a folio yet */
+        for (; n < 1ull << order; n++)
+            frames_free(i->k, (pfn_t){ block.n + n }, 0);
+        return false;
+    }
+    folio_make(i->k, block, order);
+    return true;
+}
+
+/* Nothing of [from, to) is in the cache. */
+bool cache_empty(const struct inode *i, u64 from, u64 to)
+{
+    if (from < i->cached_pages)
+        return false;
+    for (to = to < reach(i) ? to : reach(i); from < to; from++)
+        if (cache_peek(i, from))
+            return false;
+    return true;
+}
+
+/* A fresh folio.  false: no block, or no memory.  pre: its places are empty. */
+bool cache_add_folio(struct inode *i, u64 first, unsigned order)
+{
+    bool shmem = i->fs == MM_FS_TMPFS;
+    pfn_t block = frames_alloc(i->k, order, shmem ? FRAME_SHMEM : FRAME_FILE);
+
+    if (pfn_is_none(block))
+        return false;
+    if (!cache_insert_folio(i, first, block, order))
+        return false;
+    for (u64 n = 0; n < 1ull << order && shmem; n++)
+        i->k->frames[block.n + n].flags |= FRAME_DIRTY;
+    lru_add(i->k, frame_at(i->k, block), LRU_ADD);
+    return true;
+}
+
+/* The cache is about to change at `index`: no folio may reach across. */
+void cache_cut(struct inode *i, u64 index)
+{
+    struct frame *f = index ? cache_peek(i, index) : NULL, *head;
+
+    if (!f || !(f->flags & FRAME_HUGE))
+        return;
+    head = folio_of(i->k, f);
+    if (head == f)
+        return;
+    unmap_file_range(i, head->index, head->index + folio_pages(head), ZAP_CACHE_ONLY);
+    folio_split_at(i->k, f);
 }
 
 /* In memory, or said to be: the frame is made on demand.  NULL: not cached, or (*oom) no memory. */
@@ -106,6 +173,11 @@ struct frame *cache_get(struct inode *i, u64 index, bool *oom)
 
     if (f || index >= i->cached_pages)
         return f;
+    if (i->folio_lg2 == 21) {             /* a folio of 2 MiB may be mapped by one entry */
+        struct extent x = folio_extent(i, index);
+        if (x.end - x.first == PTRS_PER_TABLE && cache_add_folio(i, x.first, HUGE_ORDER))
+            return cache_peek(i, index);
+    }
     f = cache_add(i, index);
     *oom = *oom || !f;
     return f;

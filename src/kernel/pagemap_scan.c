@@ -78,7 +78,7 @@ static u64 category(const struct walk *w, struct kernel *k, u64 e, bool huge)
         return c | (e ? MM_PAGE_IS_SWAPPED : 0) | (pte_marker(e) && (e & PTE_MARK_GUARD) ? MM_PAGE_IS_GUARD : 0);
     c |= MM_PAGE_IS_PRESENT | (e & PTE_SOFT_DIRTY ? MM_PAGE_IS_SOFT_DIRTY : 0);
     if (pte_counted(e))
-        return c | (frame_at(k, pte_pfn(e))->kind != FRAME_ANON && (w->mask_any & MM_PAGE_IS_FILE) ? MM_PAGE_IS_FILE : 0);
+        return c | (frame_of_file(frame_at(k, pte_pfn(e))) && (w->mask_any & MM_PAGE_IS_FILE) ? MM_PAGE_IS_FILE : 0);
     return c | (huge || pfn_eq(pte_pfn(e), k->zero) ? MM_PAGE_IS_PFNZERO : 0);
 }
 

@@ -32,7 +32,14 @@ u64 *pgtable_find(const struct mm *mm, u64 va, unsigned level)
     return e;
 }
 
-/* The same, making missing tables; NULL: out of memory.  pre: no 2 MiB page above the level asked for. */
+/* The entry of 4 KiB or 2 MiB that maps va; NULL: none, there is no table. */
+u64 *pgtable_leaf(const struct mm *mm, u64 va)
+{
+    u64 *e = pgtable_find(mm, va, 1);
+    return e && !pmd_huge(*e) ? pgtable_find(mm, va, 0) : e;
+}
+
+/* The same as pgtable_find, making missing tables; NULL: out of memory.  pre: no 2 MiB page above the level asked for. */
 u64 *pgtable_make(struct mm *mm, u64 va, unsigned level)
 {
     struct kernel *k = mm->k;

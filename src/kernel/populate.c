@@ -6,12 +6,15 @@
 #include "calls.h"
 
 /* Is the page there, and writable if that is needed?  Taking a clean page for writing makes it dirty, not its entry. */
-static bool already(const struct mm *mm, u64 va, bool write)
+static bool already(const struct vma *v, u64 va, bool write)
 {
-    const u64 *e = pgtable_find(mm, va, 1);
+    const struct mm *mm = v->mm;
+    const u64 *e = v->flags & VM_HUGETLB ? hugetlb_entry(v, va) : pgtable_find(mm, va, 1);
     bool there;
 
-    if (e && pmd_table(*e))
+    if (v->flags & VM_HUGETLB)
+        ;
+    else if (e && pmd_table(*e))
         e = pgtable_find(mm, va, 0);
     else if (e && !pmd_huge(*e))
         return false;
@@ -49,7 +52,7 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wa
 
     for (u64 va = start; va < end && !ret; va += PAGE_BYTES) {
         u8 waits = 0;
-        while (!ret && !already(mm, va, write)) {
+        while (!ret && !already(v, va, write)) {
             struct mm_trap_result out = { 0 };
             struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits,
                                .wait = (u8)wait, .out = &out };

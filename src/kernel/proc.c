@@ -70,6 +70,7 @@ void mm_put(struct mm *mm)
     if (--mm->users)
         return;
     CHECK(!mm->cpus);
+    khugepaged_exit(mm);
     unmap_all(mm);
     uffd_mm_ends(mm);
     frames_free(k, mm->top, 0);

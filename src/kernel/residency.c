@@ -10,6 +10,8 @@ static u8 in_core(const struct vma *v, u64 va)
     const u64 *e = pgtable_find(v->mm, va, 1);
     u64 index = v->pgoff + ((va - v->start) >> PAGE_LG2);
 
+    if (v->flags & VM_HUGETLB)
+        return (e = hugetlb_entry(v, va)) && *e;
     if (e && pmd_huge(*e))
         return 1;
     e = e && pmd_table(*e) ? pgtable_find(v->mm, va, 0) : NULL;
@@ -43,7 +45,7 @@ enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 /* The page is about to be written back: the next write must be noticed. */
 static void make_clean(struct mm *mm, struct frame *f, u64 va, void *arg)
 {
-    u64 *e = pgtable_find(mm, va, 0);
+    u64 *e = pgtable_leaf(mm, va);
 
     (void)f;
     (void)arg;
@@ -56,7 +58,7 @@ static void make_clean(struct mm *mm, struct frame *f, u64 va, void *arg)
 static void any_dirty(struct mm *mm, struct frame *f, u64 va, void *arg)
 {
     (void)f;
-    if (*pgtable_find(mm, va, 0) & X86_PTE_D)
+    if (*pgtable_leaf(mm, va) & X86_PTE_D)
         *(bool *)arg = true;
 }
 
@@ -70,6 +72,28 @@ static void write_back(struct inode *i, struct frame *f, void *arg)
         return;
     rmap_each(i->k, f, make_clean, NULL);
     f->flags &= (u8)~FRAME_DIRTY;
+}
+
+struct writing { bool clean, dirty; };
+
+static void look_or_write(struct inode *i, struct frame *f, void *arg)
+{
+    struct writing *w = arg;
+    bool dirty = f->flags & FRAME_DIRTY;
+
+    rmap_each(i->k, f, any_dirty, &dirty);
+    w->dirty = w->dirty || dirty;
+    if (w->clean)
+        write_back(i, f, NULL);
+}
+
+/* Is a page of [from, to) dirty?  clean: it is written back. */
+bool cache_write_back(struct inode *i, u64 from, u64 to, bool clean)
+{
+    struct writing w = { clean, false };
+
+    cache_each(i, from, to, look_or_write, &w);
+    return w.dirty;
 }
 
 long mm_msync(struct proc *p, u64 addr, u64 len, int flags)

@@ -18,6 +18,7 @@ bool rmap_add(struct mm *mm, struct frame *f, u64 va)
     struct rmap_node *n;
 
     if (!f->mapped) {
+        mm->k->mapped_frames[f->kind]++;
         f->mapped = 1;
         f->map = mapping_of(mm, va);
         return true;
@@ -57,7 +58,8 @@ void rmap_remove(struct mm *mm, struct frame *f, u64 va)
     u64 *m = find(k, f, mapping_of(mm, va), &n, &link);
 
     CHECK(m && f->mapped);
-    f->mapped--;
+    if (!--f->mapped)
+        k->mapped_frames[f->kind]--;
     if (!n && f->more) {                  /* the first one goes: the list's head takes its place */
         n = heap_at(k, f->more);
         f->map = n->map;
@@ -79,6 +81,9 @@ void rmap_move(struct mm *mm, struct frame *f, u64 from, u64 to)
     CHECK(m);
     *m = mapping_of(mm, to);
 }
+
+/* pre: mapped. */
+struct mm *rmap_first_mm(const struct kernel *k, const struct frame *f) { return rmap_mm(k, f->map); }
 
 /* Mappings of the frame in one address space. */
 u32 rmap_count(const struct mm *mm, const struct frame *f)

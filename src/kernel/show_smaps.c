@@ -8,7 +8,7 @@
 
 struct sums {
     u64 rss, pss, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, lazyfree;
-    u64 huge;
+    u64 huge[FRAME_KINDS], shared_hugetlb, private_hugetlb;
 };
 
 static void add_page(struct sums *s, const struct frame *f, u64 e)
@@ -30,18 +30,33 @@ static void add_page(struct sums *s, const struct frame *f, u64 e)
     }
 }
 
+/* Pages of a pool are in no other sum. */
+static struct sums sum_up_hugetlb(const struct vma *v)
+{
+    struct sums s = { 0 };
+
+    for (u64 va = v->start; va < v->end; va += hugetlb_bytes(v)) {
+        const u64 *e = hugetlb_entry(v, va);
+        if (e && *e)
+            *(frame_at(v->mm->k, pte_pfn(*e))->mapped >= 2 ? &s.shared_hugetlb : &s.private_hugetlb) += hugetlb_bytes(v);
+    }
+    return s;
+}
+
 static struct sums sum_up(const struct vma *v)
 {
     struct kernel *k = v->mm->k;
     struct sums s = { 0 };
 
+    if (v->flags & VM_HUGETLB)
+        return sum_up_hugetlb(v);
     for (u64 va = v->start, next; va < v->end; va = next) {
         struct span sp = pgtable_span(v->mm, va, v->end);
         next = sp.end;
         if (sp.pmd && pmd_huge(*sp.pmd) && !(*sp.pmd & PTE_SPECIAL)) {
             for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
                 add_page(&s, frame_at(k, pte_pfn(*sp.pmd)) + i, *sp.pmd);
-            s.huge += PMD_BYTES;
+            s.huge[frame_at(k, pte_pfn(*sp.pmd))->kind] += PMD_BYTES;
         }
         for (const u64 *e = sp.pte; e && va < next; va += PAGE_BYTES, e++)
             if (pte_counted(*e))
@@ -77,7 +92,7 @@ static void put_flags(const struct vma *v, const struct pw_out *out)
     struct text t = { .len = 0 };
 
     text_str(&t, "THPeligible:           ");
-    text_char(&t, huge_vma_eligible(v) ? '1' : '0');
+    text_char(&t, thp_orders(v, THP_SMAPS, THP_ALL_ORDERS) ? '1' : '0');
     if (v->mm->k->pku) {
         text_str(&t, "\nProtectionKey:  ");
         text_dec_right(&t, vma_pkey(v), 8);
@@ -96,14 +111,16 @@ static void put_flags(const struct vma *v, const struct pw_out *out)
 static void show_vma(const struct vma *v, const struct pw_out *out)
 {
     struct sums s = sum_up(v);
+    u64 page = v->flags & VM_HUGETLB ? hugetlb_bytes(v) : PAGE_BYTES;
     const struct { const char *name; u64 bytes; } rows[] = {
-        { "Size:", v->end - v->start }, { "KernelPageSize:", PAGE_BYTES }, { "MMUPageSize:", PAGE_BYTES },
+        { "Size:", v->end - v->start }, { "KernelPageSize:", page }, { "MMUPageSize:", page },
         { "Rss:", s.rss }, { "Pss:", s.pss >> PSS_LG2 }, { "Pss_Dirty:", s.pss_dirty >> PSS_LG2 },
         { "Shared_Clean:", s.shared_clean }, { "Shared_Dirty:", s.shared_dirty },
         { "Private_Clean:", s.private_clean }, { "Private_Dirty:", s.private_dirty },
         { "Referenced:", s.referenced }, { "Anonymous:", s.anonymous }, { "KSM:", 0 }, { "LazyFree:", s.lazyfree },
-        { "AnonHugePages:", s.huge }, { "ShmemPmdMapped:", 0 }, { "FilePmdMapped:", 0 }, { "Shared_Hugetlb:", 0 },
-        { "Private_Hugetlb:", 0 }, { "Swap:", 0 }, { "SwapPss:", 0 },
+        { "AnonHugePages:", s.huge[FRAME_ANON] }, { "ShmemPmdMapped:", s.huge[FRAME_SHMEM] },
+        { "FilePmdMapped:", s.huge[FRAME_FILE] }, { "Shared_Hugetlb:", s.shared_hugetlb },
+        { "Private_Hugetlb:", s.private_hugetlb }, { "Swap:", 0 }, { "SwapPss:", 0 },
         { "Locked:", v->flags & VM_LOCKED ? s.pss >> PSS_LG2 : 0 },
     };
 
@@ -141,9 +158,15 @@ u64 mm_pagemap(const struct proc *p, u64 addr)
 {
     const u64 *e = p->mm && addr < TASK_SIZE ? pgtable_find(p->mm, addr, 1) : NULL;
     const struct frame *f;
+    const struct vma *v = p->mm ? vma_at(p->mm, addr) : NULL;
     bool huge = e && pmd_huge(*e);
     u64 word = pagemap_of_vma(p, addr);
 
+    if (v && (v->flags & VM_HUGETLB)) {
+        e = hugetlb_entry(v, addr);
+        f = e && *e ? frame_at(p->k, pte_pfn(*e)) : NULL;
+        return !f ? word : word | PM_PRESENT | (f->mapped == 1 ? PM_EXCLUSIVE : 0) | (frame_of_file(f) ? PM_FILE : 0);
+    }
     if (!huge)
         e = e && pmd_table(*e) ? pgtable_find(p->mm, addr, 0) : NULL;
     if (!e || !*e)

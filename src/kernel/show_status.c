@@ -38,10 +38,44 @@ void mm_show_status(const struct proc *p, const struct pw_out *out)
         { "RssAnon:\t", r.anon_pages }, { "RssFile:\t", r.file_pages }, { "RssShmem:\t", r.shmem_pages },
         { "VmData:\t", mm->data_vm }, { "VmStk:\t", mm->stack_vm }, { "VmExe:\t", text },
         { "VmLib:\t", mm->exec_vm - (text < mm->exec_vm ? text : mm->exec_vm) }, { "VmPTE:\t", mm->tables },
-        { "VmSwap:\t", 0 },
+        { "VmSwap:\t", 0 }, { "HugetlbPages:\t", mm->hugetlb },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         put_line(out, rows[i].name, 0, rows[i].pages);
+}
+
+/* Pages of the page cache in folios of 2 MiB. */
+static u64 huge_cached(const struct kernel *k, enum frame_kind kind)
+{
+    u64 pages = 0;
+
+    for (u64 n = 0; n < k->frontier; n += PTRS_PER_TABLE) {
+        const struct frame *f = &k->frames[n];
+        if (f->kind == kind && (f->flags & FRAME_HUGE) && f->order == HUGE_ORDER)
+            pages += PTRS_PER_TABLE;
+    }
+    return pages;
+}
+
+/* The pool of the default size, and the memory in all of them. */
+static void put_pools(const struct kernel *k, const struct pw_out *out)
+{
+    const struct pool *h = &k->pool[POOL_2M];
+    const struct { const char *name; u64 n; } rows[] = {
+        { "HugePages_Total:", h->nr }, { "HugePages_Free:", h->free }, { "HugePages_Rsvd:", h->resv },
+        { "HugePages_Surp:", h->surplus },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct text t = { .len = 0 };
+        text_str(&t, rows[i].name);
+        text_pad_to(&t, 16);
+        text_dec_right(&t, rows[i].n, 8);
+        text_char(&t, '\n');
+        text_emit(&t, out);
+    }
+    put_line(out, "Hugepagesize:", 16, PTRS_PER_TABLE);
+    put_line(out, "Hugetlb:", 16, k->kind_frames[FRAME_HUGETLB]);
 }
 
 void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
@@ -51,12 +85,18 @@ void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
     const struct { const char *name; u64 pages; } rows[] = {
         { "MemTotal:", total }, { "MemFree:", k->free_frames }, { "MemAvailable:", k->free_frames + cache -
         k->kind_frames[FRAME_SHMEM] }, { "Buffers:", 0 }, { "Cached:", cache }, { "SwapCached:", 0 },
-        { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "AnonPages:", k->kind_frames[FRAME_ANON] },
-        { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
+        { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "AnonPages:", k->mapped_frames[FRAME_ANON] },
+        { "Mapped:", k->mapped_frames[FRAME_FILE] + k->mapped_frames[FRAME_SHMEM] }, { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
         { "CommitLimit:", limits_commit_pages(k) }, { "Committed_AS:", k->committed },
+        { "AnonHugePages:", k->pmd_mapped[FRAME_ANON] * PTRS_PER_TABLE },
+        { "ShmemHugePages:", huge_cached(k, FRAME_SHMEM) },
+        { "ShmemPmdMapped:", k->pmd_mapped[FRAME_SHMEM] * PTRS_PER_TABLE },
+        { "FileHugePages:", huge_cached(k, FRAME_FILE) },
+        { "FilePmdMapped:", k->pmd_mapped[FRAME_FILE] * PTRS_PER_TABLE },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         put_line(out, rows[i].name, 16, rows[i].pages);
+    put_pools(k, out);
 }
 
 /* One zone.  Memory above the frontier is free in blocks of the largest order. */

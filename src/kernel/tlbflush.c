@@ -84,6 +84,13 @@ void gather_pmd(struct gather *g, u64 va)
     g->pmds = true;
 }
 
+/* A huge page of 2 MiB or 1 GiB. */
+void gather_leaf(struct gather *g, u64 va, unsigned lg2)
+{
+    cover(g, va, 1ull << lg2);
+    *(lg2 == 21 ? &g->pmds : &g->puds) = true;
+}
+
 static void doom(struct gather *g, struct frame *f)
 {
     f->free.next = g->doomed;
@@ -109,13 +116,19 @@ void gather_put(struct gather *g, struct frame *f)
     frame_put(g->mm->k, f);
 }
 
+/* The smallest kind of entry among those gathered. */
+static unsigned stride_lg2(const struct gather *g)
+{
+    return g->ptes ? PAGE_LG2 : g->pmds ? 21 : g->puds ? 30 : PAGE_LG2;
+}
+
 static void flush_gathered(struct gather *g)
 {
     if (!g->full_mm && g->end)
-        flush_range(g->mm, g->start, g->end, g->ptes || !g->pmds ? PAGE_LG2 : 21);
+        flush_range(g->mm, g->start, g->end, stride_lg2(g));
     g->start = ~(u64)0;
     g->end = 0;
-    g->ptes = g->pmds = g->tables = false;
+    g->ptes = g->pmds = g->puds = g->tables = false;
 }
 
 /* Flush, then free what was gathered. */

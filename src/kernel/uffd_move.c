@@ -32,26 +32,6 @@ static long check(struct moving *m)
 
 /* ---- one page ----------------------------------------------------------------------------------------------------- */
 
-/* A 2 MiB folio becomes 512 pages; the unmapped ones are freed.  pre: mapped by this process alone, by 4 KiB entries.
- * false: somebody else holds a reference. */
-static bool folio_split(struct kernel *k, struct frame *page)
-{
-    struct frame *head = folio_of(k, page);
-    u32 mapped = 0;
-
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
-        mapped += head[i].mapped;
-    if (mapped != head->refs)
-        return false;
-    for (unsigned i = 0; i < PTRS_PER_TABLE; i++) {
-        head[i].flags &= (u8)~FRAME_HUGE;
-        head[i].refs = head[i].mapped;
-        if (!head[i].refs)
-            frames_free(k, frame_pfn(k, &head[i]), 0);
-    }
-    return true;
-}
-
 static long move_page(const struct moving *m, u64 *from, u64 *to, u64 src, u64 dst)
 {
     struct kernel *k = m->mm->k;

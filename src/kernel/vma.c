@@ -38,6 +38,8 @@ struct vma *vma_dup(struct vma *from)
     anon_name_get(v->anon_name);
     if (v->file)
         file_get(v->file);
+    if (v->resv)
+        v->resv->refs++;
     vma_link_file(v);
     return v;
 }
@@ -47,6 +49,8 @@ void vma_free(struct vma *v)
 {
     struct kernel *k = v->mm->k;
 
+    if (v->resv)
+        hugetlb_close(v);
     anon_vma_unlink(v);
     anon_name_put(k, v->anon_name);
     vma_unlink_file(v);

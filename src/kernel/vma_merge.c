@@ -154,13 +154,13 @@ static struct vma *merge_existing(struct merge *g)
 /* ---- splitting ------------------------------------------------------------------------------------------------- */
 
 /* Cut v at addr; v keeps the upper part if `keep_upper`.  Ignores max_map_count.  0, -ENOMEM, or -EINVAL for a special
- * mapping, which is one piece. */
+ * mapping, which is one piece, and inside a huge page. */
 long vma_split_unchecked(struct vma *v, u64 addr, bool keep_upper)
 {
     u64 head = (addr - v->start) >> PAGE_LG2;
     struct vma *other;
 
-    if (v->name)
+    if (v->name || ((v->flags & VM_HUGETLB) && (addr & (hugetlb_bytes(v) - 1))))
         return -MM_EINVAL;
     other = vma_dup(v);
     if (!other)

@@ -67,6 +67,10 @@ static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, uns
 
 void zap_range(struct gather *g, struct vma *v, u64 start, u64 end, unsigned how)
 {
+    if (v->flags & VM_HUGETLB) {
+        hugetlb_zap(g, v, start, end);
+        return;
+    }
     for (u64 va = start, next; va < end; va = next) {
         struct span s = pgtable_span(g->mm, va, end);
         u64 from = va;

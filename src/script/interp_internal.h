@@ -74,7 +74,8 @@ typedef bool command_fn(struct interp *in, const struct words *w);
 command_fn cmd_machine, cmd_boot, cmd_explain, cmd_check, cmd_clock;
 command_fn cmd_set, cmd_get, cmd_poke, cmd_peek, cmd_access, cmd_invlpg, cmd_invpcid;
 command_fn cmd_tlb, cmd_psc, cmd_walk, cmd_stats;
-command_fn cmd_proc, cmd_file, cmd_truncate, cmd_punch, cmd_meminfo, cmd_buddyinfo;
+command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo;
+command_fn cmd_sys, cmd_khugepaged;               /* sys_cmds.c                                                  */
 
 typedef bool process_fn(struct interp *in, struct process *p, const struct words *w);
 process_fn cmd_process;                           /* proc_cmds.c: what begins with a process's name              */

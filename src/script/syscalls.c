@@ -24,7 +24,7 @@ static const struct flag_name map_names[] = {
     { "32bit", MM_MAP_32BIT }, { "growsdown", MM_MAP_GROWSDOWN }, { "denywrite", MM_MAP_DENYWRITE },
     { "executable", MM_MAP_EXECUTABLE }, { "locked", MM_MAP_LOCKED }, { "noreserve", MM_MAP_NORESERVE },
     { "populate", MM_MAP_POPULATE }, { "nonblock", MM_MAP_NONBLOCK }, { "stack", MM_MAP_STACK },
-    { "hugetlb", MM_MAP_HUGETLB }, { "sync", MM_MAP_SYNC }, { "fixed_noreplace", MM_MAP_FIXED_NOREPLACE }, { NULL, 0 },
+    { "hugetlb", MM_MAP_HUGETLB }, { "huge_2mb", 21u << MM_MAP_HUGE_SHIFT }, { "huge_1gb", 30u << MM_MAP_HUGE_SHIFT }, { "sync", MM_MAP_SYNC }, { "fixed_noreplace", MM_MAP_FIXED_NOREPLACE }, { NULL, 0 },
 };
 static const struct flag_name mremap_names[] = {
     { "maymove", MM_MREMAP_MAYMOVE }, { "fixed", MM_MREMAP_FIXED }, { "dontunmap", MM_MREMAP_DONTUNMAP }, { NULL, 0 },

@@ -50,5 +50,6 @@ void sim_bind_hw(struct sim *s, const struct mmu_config *machine)
         .ctx = s, .cpus = machine->cpus, .cr4_allowed = machine->features & MMU_PKU ? X86_CR4_PKE : 0, .ram = machine->ram, .ram_bytes = machine->ram_bytes,
         .read_reg = read_reg, .write_reg = write_reg, .invlpg = invlpg, .invpcid = invpcid,
         .send_ipi = send_ipi, .touch_user = touch_user, .now_ns = now_ns,
+        .no_1g_pages = !(machine->features & MMU_PDPE1GB),
     };
 }

@@ -72,7 +72,7 @@ static void status_and_system(void **state)
         "VmPeak:\t      48 kB\nVmSize:\t      40 kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\nVmHWM:\t      36 kB\n"
         "VmRSS:\t      28 kB\nRssAnon:\t      24 kB\nRssFile:\t       0 kB\nRssShmem:\t       4 kB\n"
         "VmData:\t      24 kB\nVmStk:\t       0 kB\nVmExe:\t       0 kB\nVmLib:\t       0 kB\nVmPTE:\t      12 kB\n"
-        "VmSwap:\t       0 kB\n");
+        "VmSwap:\t       0 kB\nHugetlbPages:\t       0 kB\n");
     o = out();
     kernel_show_meminfo(b.k, &o);
     assert_non_null(strstr(text.buf, "MemTotal:          65536 kB\n"));
