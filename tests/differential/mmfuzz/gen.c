@@ -163,6 +163,17 @@ static bool gen_brk(struct gen *g, u64 *a)
     return true;
 }
 
+/* Is a file of the disk mapped in the range? */
+static bool on_disk(const struct gen *g, u64 start, u64 len)
+{
+    for (u32 i = 0; i < g->views->n; i++) {
+        const struct mm_vma_view *v = &g->views->v[i];
+        if (v->file && v->start < start + len && v->end > start && strstr(mm_file_path(v->file), "-disk"))
+            return true;
+    }
+    return false;
+}
+
 static bool gen_madvise(struct gen *g, u64 *a)
 {
     static const u8 of[] = {
@@ -178,6 +189,8 @@ static bool gen_madvise(struct gen *g, u64 *a)
     a[2] = of[below(&g->rnd, sizeof of)];
     if (a[2] == MM_MADV_HUGEPAGE && !g->plan->huge)
         a[2] = MM_MADV_NOHUGEPAGE;
+    if (a[2] == MM_MADV_REMOVE && !g->plan->holes && on_disk(g, a[0], a[1]))
+        a[2] = MM_MADV_DONTNEED;
     if (a[2] == MM_MADV_COLLAPSE && !g->plan->collapse)
         a[2] = MM_MADV_FREE;
     return true;
@@ -235,6 +248,9 @@ static bool gen_truncate(struct gen *g, u64 *a)
     a[1] = below(&g->rnd, 32) * PAGE_BYTES + below(&g->rnd, 2) * 100;
     if (g->plan->file[a[0]].fs == MM_FS_EXT4 && a[1] > g->file_bytes[a[0]])
         return false;
+    /* Cutting a file inside a hole leaves a page that is in the cache and not up to date: not modelled. */
+    if (g->plan->file[a[0]].fs == MM_FS_EXT4 && g->plan->holes)
+        a[1] = page_down(a[1]);
     g->file_bytes[a[0]] = a[1];
     return true;
 }

@@ -45,7 +45,8 @@ struct plan {
     u64 seed;
     u32 ops, look, tasks;
     u32 arena_pages;
-    bool huge, locks, files, collapse, ends_in_sets;
+    bool huge, locks, files, collapse;
+    bool holes;               /* punched into files of the disk                                               */
     struct setup setup;
     struct file_plan file[FILES];
 };

@@ -148,7 +148,7 @@ static s64 lock_all(u64 flags)
     const u64 soft = wire->setup.rlimit_memlock, hard = plus_ours(soft);
     s64 r;
 
-    if (!(flags & MCL_CURRENT))
+    if (!(flags & MCL_CURRENT) || !soft)  /* none at all: not allowed, rather than too much */
         return SYS(SYS_mlockall, flags, 0, 0);
     limit(RLIMIT_MEMLOCK, hard, hard);
     r = SYS(SYS_mlockall, flags, 0, 0);

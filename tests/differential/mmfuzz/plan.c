@@ -54,6 +54,7 @@ void plan_of_seed(struct plan *p, const struct profile *host, u64 seed, u32 ops,
                         .tasks = one_in(&r, 2) ? 1 : 2 + below(&r, TASKS - 1) };
     p->huge = one_in(&r, 4);
     p->locks = one_in(&r, 3);
+    p->holes = one_in(&r, 3) && !p->huge;
     plan_files(p, host, &r);
     plan_limits(p, host, &r);
 }
