@@ -85,6 +85,23 @@ static u64 folio_run(const struct kernel *k, const u64 *e, u64 most)
     return n;
 }
 
+static void note_locked(struct mm *mm, struct frame *f, u64 va, void *locked)
+{
+    (void)f;
+    if (vma_at(mm, va)->flags & VM_LOCKED)
+        *(bool *)locked = true;
+}
+
+/* Locked by another process that shares it: reclaim leaves it alone. */
+static bool unevictable(struct kernel *k, struct frame *f)
+{
+    bool locked = false;
+
+    if (f->mapped > 1)
+        rmap_each(k, f, note_locked, &locked);
+    return locked;
+}
+
 /* The entries of a whole folio are cleaned and stay; it may be dropped later unless it is written first. */
 static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
 {
@@ -104,7 +121,8 @@ static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
         pte_store(k, e + i, e[i] & ~clear);
         gather_pte(g, va + i * PAGE_BYTES);
     }
-    if (!cold_only && f->kind == FRAME_ANON && !(f->flags & FRAME_LAZYFREE) && f->lru == LRU_ON)
+    if (!cold_only && f->kind == FRAME_ANON && !(f->flags & FRAME_LAZYFREE) && f->lru == LRU_ON &&
+        !unevictable(k, f))
         lru_add(k, f, LRU_LAZYFREE);
 }
 
