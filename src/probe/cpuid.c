@@ -180,16 +180,10 @@ static bool named_row(struct line l, struct cpuid_row *r)
            skip(&l, " edx=0x") && hex(&l, 8, &r->edx);
 }
 
-/* cpuid(1) numbers the sub-leaf of leaf 2 by how often it was asked. */
 static bool row_of(struct line l, struct cpuid_row *r, bool *numbered)
 {
     *numbered = true;
-    if (named_row(l, r)) {
-        if (r->leaf == 2)
-            r->sub = 0;
-        return true;
-    }
-    return dashed_row(l, r, numbered);
+    return named_row(l, r) || dashed_row(l, r, numbered);
 }
 
 static bool next_line(const char **at, const char *end, struct line *l)

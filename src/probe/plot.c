@@ -102,7 +102,7 @@ static void put_axis(FILE *out, const struct canvas *v, bool utf8)
         fputs(utf8 ? "\u2500" : "-", out);
     memset(labels, ' ', sizeof labels);
     for (unsigned power = (unsigned)v->low_lg2; power <= v->high_lg2; power += LABEL_STEP) {
-        char text[8];
+        char text[16];
         size_t at, n;
         snprintf(text, sizeof text, power >= 10 ? "%uK" : "%u", 1u << (power >= 10 ? power - 10 : power));
         n = strlen(text);

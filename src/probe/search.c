@@ -204,6 +204,8 @@ struct depths { unsigned straight[STRIDE_LG2_MAX + 1], skewed[STRIDE_LG2_MAX + 1
 
 static bool near_enough(unsigned a, unsigned b) { return a * 10 >= b * 9 && b * 10 >= a * 9; }
 
+#define WAYS_LEAST 2 /* fewer is a comb that never hit: a disturbance, not a set                                    */
+
 /* As many entries as the tours over consecutive pages leave room for; a wrong power of two is far outside. */
 static bool fits(const struct level_found *l, u64 entries)
 {
@@ -236,7 +238,7 @@ static bool halving_ends(const struct depths *d, const struct level_found *l, un
         bool halves = before * 5 >= ways * 8 && (before * 5 <= ways * 12 || before >= DEPTH_MAX);
         bool stays = d->straight[k + 1] * 10 >= ways * 7;
         *lg2 = k;
-        if (halves && stays && fits(l, (u64)ways << k))
+        if (ways >= WAYS_LEAST && halves && stays && fits(l, (u64)ways << k))
             return true;
     }
     return false;
@@ -246,7 +248,7 @@ static bool halving_ends(const struct depths *d, const struct level_found *l, un
 static bool skewed_meets_one(const struct depths *d, const struct level_found *l, unsigned *lg2)
 {
     for (*lg2 = 2; *lg2 <= STRIDE_LG2_MAX; ++*lg2)
-        if (d->skewed[*lg2] < DEPTH_MAX && fits(l, (u64)d->skewed[*lg2] << *lg2))
+        if (d->skewed[*lg2] >= WAYS_LEAST && d->skewed[*lg2] < DEPTH_MAX && fits(l, (u64)d->skewed[*lg2] << *lg2))
             return true;
     return false;
 }
@@ -267,6 +269,8 @@ static bool decide_index(struct search *s, const struct level *l, unsigned lg2)
 
     if (!comb_depth(s, l, (struct comb){ lg2, false, true }, &straight) || !comb_depth(s, l, (struct comb){ lg2, true, true }, &skewed))
         return false;
+    if (straight < WAYS_LEAST || skewed < WAYS_LEAST)
+        return true;
     if (fits(l->found, (u64)straight << lg2) && skewed >= 2 * straight)
         conclude_ways(l->found, straight, 1u << lg2, false, l->hint);
     else if (fits(l->found, (u64)skewed << lg2) && straight >= 2 * skewed)

@@ -169,6 +169,12 @@ static void geometry_of(const char *name, bool lru)
         is_level(name, "second level", &r.l2, m->l2[0].ways, m->l2[0].sets * m->l2s, m->l2[0].hashed);
     else
         assert_false(r.l2.reach_clear);
+    /* The step itself: no more than the size hits, and not many more are needed to miss. */
+    if (lru) {
+        u32 l1 = m->l1.ways * m->l1.sets;
+        assert_in_range(r.l1.step.low, l1 * 9 / 10, l1 + l1 / 16);
+        assert_in_range(r.l1.step.high, l1 + 1, l1 + l1 / 8 + 2);
+    }
     /* The heights of the plateaus. */
     double step = m->l2s ? m->l2_cycles : m->walk_cycles;
     assert_true(r.height.l2_hit - r.height.hit > step - 0.5 && r.height.l2_hit - r.height.hit < step + 0.5);
@@ -223,6 +229,20 @@ static void drowned_in_noise(void **state)
     probe(m, (struct probe_hint){ 64, 1536 }, 3, &r);
     assert_false(r.l1.reach_clear);
     assert_false(r.l2.reach_clear);
+    free(m);
+}
+
+/* Sets of one way do not exist; what looks like them is a disturbance (loads that nobody asked for take entries). */
+static void one_way(void **state)
+{
+    struct made_up *m = make_profile(mmu_profile_find("skylake"), true);
+    (void)state;
+
+    m->l1 = (struct array){ .ways = 1, .sets = 64, .lru = true };
+    probe(m, (struct probe_hint){ 64, 1536 }, 3, &r);
+    assert_true(r.l1.reach_clear);
+    assert_false(r.l1.ways_clear);
+    assert_non_null(r.l1.why);
     free(m);
 }
 
@@ -292,7 +312,8 @@ static void sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(geometries), cmocka_unit_test(other_replacement), cmocka_unit_test(flat_curve),
-                                        cmocka_unit_test(drowned_in_noise), cmocka_unit_test(too_big_to_see),
+                                        cmocka_unit_test(drowned_in_noise), cmocka_unit_test(one_way),
+                                        cmocka_unit_test(too_big_to_see),
                                         cmocka_unit_test(unknown_index), cmocka_unit_test(points), cmocka_unit_test(sizes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
