@@ -3,7 +3,8 @@
  * the embedder, by mmap and mprotect (which choose a mapping's key), and by the trap.
  * Key 0 always exists.  A mapping that may only be executed gets the address space's execute-only key, allocated when
  * it is first wanted: PKRU then refuses the data accesses that page tables alone cannot.  A process that runs has its
- * PKRU in the CPU's register, else in proc.pkru.  Without the feature every call answers EINVAL. */
+ * PKRU in the CPU's register, else in proc.pkru.  Without the feature the calls answer EINVAL, pkey_alloc
+ * ENOSPC from the second time on. */
 #include "calls.h"
 
 #define KEYS 16
@@ -87,7 +88,7 @@ static int alloc_key(struct mm *mm)
 /* The execute-only key is allocated, but not the program's to use. */
 static bool is_allocated(const struct mm *mm, int key)
 {
-    return key >= 0 && key < KEYS && (mm->pkeys >> key & 1) && (!mm->exec_key || key != mm->exec_key);
+    return mm->k->pku && key >= 0 && key < KEYS && (mm->pkeys >> key & 1) && (!mm->exec_key || key != mm->exec_key);
 }
 
 /* execute_only_pkey(); 0: there is none. */
@@ -128,13 +129,24 @@ unsigned pkey_for_mprotect(struct proc *p, const struct vma *v, int prot, int as
 
 bool pkey_may_use(const struct proc *p, int key) { return key == -1 || is_allocated(p->mm, key); }
 
+/* Without the feature there is one key; whoever first asks for it is refused and it is lost. */
+static long refuse_key(struct mm *mm)
+{
+    if (mm->pkeys)
+        return -MM_ENOSPC;
+    mm->pkeys = 1;
+    return -MM_EINVAL;
+}
+
 long mm_pkey_alloc(struct proc *p, u64 flags, u64 rights)
 {
     int key;
 
     kernel_enter(p);
-    if (flags || (rights & ~(u64)(KEY_NO_ACCESS | KEY_NO_WRITE)) || !p->k->pku)
+    if (flags || (rights & ~(u64)(KEY_NO_ACCESS | KEY_NO_WRITE)))
         return -MM_EINVAL;
+    if (!p->k->pku)
+        return refuse_key(p->mm);
     key = alloc_key(p->mm);
     if (key < 0)
         return -MM_ENOSPC;

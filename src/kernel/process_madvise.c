@@ -32,7 +32,7 @@ static long check_vector(const struct mm_iov *iov, u64 n)
 /* The bytes advised; an error only if there are none. */
 long mm_process_madvise(struct proc *caller, struct proc *target, const struct mm_iov *iov, u64 n, int advice, u64 flags)
 {
-    u64 done = 0;
+    u64 done = 0, all = 0;
     long r;
 
     kernel_enter(caller);
@@ -41,12 +41,15 @@ long mm_process_madvise(struct proc *caller, struct proc *target, const struct m
     r = check_vector(iov, n);
     if (r)
         return r;
+    for (u64 i = 0; i < n; i++)
+        all += iov[i].len_bytes < BYTES_MAX - all ? iov[i].len_bytes : BYTES_MAX - all;
     if (!target->mm)
         return -MM_ESRCH;
     if (!is_for_others(advice) && (target->mm != caller->mm || !caller->k->q.advise_self_any))
         return -MM_EINVAL;
-    for (u64 i = 0; i < n && !r; i++) {
-        u64 len = iov[i].len_bytes < BYTES_MAX - done ? iov[i].len_bytes : BYTES_MAX - done;
+    /* Once no bytes are left, not even the arguments of what follows are looked at. */
+    for (u64 i = 0; i < n && done < all && !r; i++) {
+        u64 len = iov[i].len_bytes < all - done ? iov[i].len_bytes : all - done;
         r = madvise_range(target->mm, iov[i].start, len, advice);
         done += r ? 0 : len;
     }
