@@ -285,6 +285,8 @@ static bool gen_child(struct gen *g, u64 *a)
     return false;
 }
 
+static bool gen_thread(struct gen *g, u64 *a) { return !g->plan->limits && gen_child(g, a); }
+
 static u32 other(struct gen *g)
 {
     u32 i = below(&g->rnd, TASKS);
@@ -299,6 +301,77 @@ static bool gen_exit(struct gen *g, u64 *a)
     if (living(g) < 2)
         return false;
     a[0] = other(g);
+    return true;
+}
+
+static bool gen_exec(struct gen *g, u64 *a) { (void)a; return !g->plan->hardened; }
+
+/* ---- the process's own rules ----------------------------------------------------------------------------------- */
+
+static bool gen_prctl(struct gen *g, u64 *a)
+{
+    static const struct { u8 option, arg2, arg3; } of[] = {
+        { MM_PR_SET_THP_DISABLE, 0, 0 }, { MM_PR_SET_THP_DISABLE, 1, 0 }, { MM_PR_SET_THP_DISABLE, 1, 2 },
+        { MM_PR_SET_THP_DISABLE, 1, 1 }, { MM_PR_GET_THP_DISABLE, 0, 0 }, { MM_PR_GET_MDWE, 0, 0 },
+        { MM_PR_SET_MM, MM_PR_SET_MM_BRK, 0 }, { MM_PR_SET_MDWE, 4, 0 }, { MM_PR_SET_MDWE, 1, 0 },
+        { MM_PR_SET_MDWE, 3, 0 }, { MM_PR_SET_MDWE, 2, 0 },
+    };
+    u32 i = below(&g->rnd, COUNT_OF(of) - (g->plan->hardened ? 0 : 3));
+
+    a[0] = of[i].option;
+    a[1] = of[i].arg2;
+    a[2] = of[i].arg3;
+    return true;
+}
+
+static bool gen_name(struct gen *g, u64 *a)
+{
+    gen_range(g, a);
+    a[2] = below(&g->rnd, 3);
+    return true;
+}
+
+/* In the model those who share an address space share its limits: true of threads, not of CLONE_VM alone. */
+static bool gen_setrlimit(struct gen *g, u64 *a)
+{
+    static const u8 of[] = { MM_RLIMIT_DATA, MM_RLIMIT_STACK, MM_RLIMIT_MEMLOCK, MM_RLIMIT_AS };
+    const u64 most = g->plan->setup.rlimit_memlock;
+
+    a[0] = of[below(&g->rnd, 4)];
+    /* An unlimited stack would put the next program's mappings elsewhere. */
+    a[1] = a[0] == MM_RLIMIT_MEMLOCK ? most : a[0] == MM_RLIMIT_STACK ? 64ull << 20 : ~(u64)0;
+    if (one_in(&g->rnd, 2))
+        a[1] = (8 + below(&g->rnd, 400)) * PAGE_BYTES;
+    if (a[0] == MM_RLIMIT_MEMLOCK && a[1] > most)
+        a[1] = most;
+    return g->plan->limits;
+}
+
+static bool gen_pkey_alloc(struct gen *g, u64 *a)
+{
+    a[0] = one_in(&g->rnd, 9);
+    a[1] = below(&g->rnd, one_in(&g->rnd, 9) ? 5 : 3);
+    return true;
+}
+
+static bool gen_pkey_free(struct gen *g, u64 *a)
+{
+    a[0] = below(&g->rnd, 18);
+    return true;
+}
+
+static bool gen_pkey_mprotect(struct gen *g, u64 *a)
+{
+    gen_mprotect(g, a);
+    a[3] = one_in(&g->rnd, 2) ? ~(u64)0 : below(&g->rnd, 18);
+    return true;
+}
+
+static bool gen_membarrier(struct gen *g, u64 *a)
+{
+    static const u16 of[] = { 0, 8, 16, 3, 1024 };
+
+    a[0] = of[below(&g->rnd, COUNT_OF(of))];
     return true;
 }
 
@@ -319,8 +392,13 @@ kinds[] = {
     { OP_MINCORE, "mincore", 20, gen_mincore },  { OP_MSYNC, "msync", 25, gen_msync },
     { OP_MSEAL, "mseal", 16, gen_mseal },        { OP_TRUNCATE, "truncate", 10, gen_truncate },
     { OP_PUNCH, "punch", 10, gen_punch },        { OP_FORK, "fork", 16, gen_child },
-    { OP_THREAD, "thread", 6, gen_child },       { OP_EXIT, "exit", 12, gen_exit },
-    { OP_EXEC, "execve", 3, gen_nothing },       { OP_LOOK, "look", 0, gen_nothing },
+    { OP_THREAD, "thread", 6, gen_thread },       { OP_EXIT, "exit", 12, gen_exit },
+    { OP_EXEC, "execve", 3, gen_exec },
+    { OP_PRCTL, "prctl", 8, gen_prctl },         { OP_NAME, "set_vma_name", 6, gen_name },
+    { OP_SETRLIMIT, "setrlimit", 8, gen_setrlimit }, { OP_PKEY_ALLOC, "pkey_alloc", 5, gen_pkey_alloc },
+    { OP_PKEY_FREE, "pkey_free", 4, gen_pkey_free }, { OP_PKEY_MPROTECT, "pkey_mprotect", 12, gen_pkey_mprotect },
+    { OP_PROCESS_MADVISE, "process_madvise", 16, gen_madvise }, { OP_MEMBARRIER, "membarrier", 3, gen_membarrier },
+          { OP_LOOK, "look", 0, gen_nothing },
 };
 
 const char *op_name(enum op_kind kind)

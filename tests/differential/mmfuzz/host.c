@@ -83,8 +83,6 @@ static bool make_file(struct host *h, u32 i, const struct file_plan *f)
 
 /* ---- the performer --------------------------------------------------------------------------------------------- */
 
-static u64 plus(u64 limit, u64 ours) { return limit == ~(u64)0 ? limit : limit + ours; }
-
 /* Only the performer runs on its CPU: pages on their way to the LRU lists wait in batches of a CPU. */
 static void pin(void)
 {
@@ -120,15 +118,12 @@ static void become_performer(const struct host *h, bool files)
 const char *host_begin(struct host *h, const struct plan *plan)
 {
     struct wire *w = h->wire;
-    const u64 data = PROGRAM_BYTES, all = PROGRAM_BYTES + page_up(sizeof *w);
 
     for (u32 i = 0; plan->files && i < FILES; i++)
         if (!make_file(h, i, &plan->file[i]))
             return "cannot make a file to map";
     memset(w, 0, offsetof(struct wire, half));
     w->setup = plan->setup;
-    w->setup.rlimit_data = plus(w->setup.rlimit_data, data);
-    w->setup.rlimit_as = plus(w->setup.rlimit_as, all);
     h->pid = fork();
     if (h->pid == 0)
         become_performer(h, plan->files);
@@ -151,10 +146,10 @@ const char *host_wait(struct host *h, u32 batch)
         if ((s32)(done - batch) >= 0)
             return NULL;
         if (syscall(SYS_futex, &h->wire->done, FUTEX_WAIT, done, &patience, NULL, 0) < 0 && errno == ETIMEDOUT) {
-            int status, pid = waitpid(-1, &status, WNOHANG);
-            snprintf(why, sizeof why, "the performer does not answer (%s %d)",
-                     pid <= 0 ? "alive" : WIFSIGNALED(status) ? "signal" : "exit status",
-                     pid <= 0 ? 0 : WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+            const struct wire *w = h->wire;
+            const struct op *op = &w->half[w->done & 1].command[w->next].op;
+            snprintf(why, sizeof why, "task %u does not answer at %s of task %u%s", w->turn, op_name(op->kind),
+                     op->actor, w->leaving ? ", somebody leaving" : "");
             return why;
         }
     }

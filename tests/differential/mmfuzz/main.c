@@ -140,7 +140,7 @@ static int fuzz(struct run *r, const struct options *o)
                 return report_difference(r);
             once++;
             break;
-        case BROKEN: fprintf(stderr, "mmfuzz: %s\n", r->diff.host); return 2;
+        case BROKEN: fprintf(stderr, "mmfuzz: seed %" PRIu64 ": %s\n", seed, r->diff.host); return 2;
         }
         if (o->emit)
             return emit(r, o->emit);

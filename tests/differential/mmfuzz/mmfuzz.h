@@ -46,6 +46,8 @@ struct plan {
     u32 ops, look, tasks;
     u32 arena_pages;
     bool huge, locks, files, collapse;
+    bool limits;              /* setrlimit may come, and then no threads                                      */
+    bool hardened;            /* PR_SET_MDWE may come, and then no exec                                       */
     bool holes;               /* punched into files of the disk                                               */
     struct setup setup;
     struct file_plan file[FILES];

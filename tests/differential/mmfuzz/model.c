@@ -44,8 +44,6 @@ bool model_begin(struct model *m, const struct profile *host, const struct plan 
     cfg.kernel.rlimit_data_bytes = plan->setup.rlimit_data;
     cfg.kernel.rlimit_as_bytes = plan->setup.rlimit_as;
     cfg.kernel.rlimit_memlock_bytes = plan->setup.rlimit_memlock;
-    if (plan->setup.no_thp)
-        cfg.kernel.thp = MM_THP_NEVER;
     m->ram = cfg.machine.ram = sparse(RAM_BYTES);
     m->block_bytes = sim_bytes(&cfg);
     m->block = sparse(m->block_bytes);
@@ -132,6 +130,15 @@ static s64 perform(struct model *m, const struct op *op, struct record *r)
     case OP_PUNCH: return mm_file_punch(m->file[a[0]], a[1], a[2]);
     case OP_FORK: return fork_proc(m, op, 0);
     case OP_THREAD: return fork_proc(m, op, PROC_FORK_VM);
+    case OP_PRCTL: return mm_prctl(p, (int)a[0], a[1], a[2], a[3], a[4]);
+    case OP_NAME: return mm_set_vma_name(p, a[0], a[1], a[2] == 0 ? NULL : a[2] == 1 ? "one" : "two");
+    case OP_SETRLIMIT: return mm_setrlimit(p, (int)a[0], a[1]);
+    case OP_PKEY_ALLOC: return mm_pkey_alloc(p, a[0], a[1]);
+    case OP_PKEY_FREE: return mm_pkey_free(p, (int)a[0]);
+    case OP_PKEY_MPROTECT: return mm_pkey_mprotect(p, a[0], a[1], (int)a[2], (int)a[3]);
+    case OP_PROCESS_MADVISE:
+        return mm_process_madvise(p, p, &(struct mm_iov){ a[0], a[1] }, 1, (int)a[2], 0);
+    case OP_MEMBARRIER: return mm_membarrier(p, (int)a[0], 0);
     case OP_EXIT:
         proc_run_on(m->k, 0, NULL);
         proc_exit(p);

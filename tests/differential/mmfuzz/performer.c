@@ -129,30 +129,37 @@ static s64 fork_task(const struct op *op, u64 flags)
     return clone_task(flags | CLONE_PARENT | SIGCHLD, stacks[op->a[0] + 1], (u32)op->a[0]);
 }
 
-static void limit(u64 which, u64 bytes, u64 hard_bytes)
-{
-    struct rlimit r = { bytes, hard_bytes };
+static u64 plus(u64 limit_bytes, u64 more) { return limit_bytes == ~(u64)0 ? limit_bytes : limit_bytes + more; }
 
-    if (SYS(SYS_setrlimit, which, &r, 0) < 0)
+#define WIRE_BYTES page_up(sizeof(struct wire))
+
+/* What counts in this limit of the performer's own. */
+static u64 ours(u64 which) { return which == RLIMIT_AS ? PROGRAM_BYTES + WIRE_BYTES : which == RLIMIT_DATA ? PROGRAM_BYTES : 0; }
+
+/* The soft limit; the hard one stays. */
+static s64 set_soft(u64 which, u64 bytes)
+{
+    struct rlimit r;
+
+    SYS(SYS_getrlimit, which, &r, 0);
+    r.rlim_cur = plus(bytes, ours(which));
+    if (r.rlim_cur > r.rlim_max)
         leave(43);
-}
-
-static u64 plus_ours(u64 limit_bytes)
-{
-    return limit_bytes == ~(u64)0 ? limit_bytes : limit_bytes + PROGRAM_BYTES + page_up(sizeof(struct wire));
+    return SYS(SYS_setrlimit, which, &r, 0);
 }
 
 /* All of the address space but the performer's own. */
 static s64 lock_all(u64 flags)
 {
-    const u64 soft = wire->setup.rlimit_memlock, hard = plus_ours(soft);
+    struct rlimit limit;
     s64 r;
 
-    if (!(flags & MCL_CURRENT) || !soft)  /* none at all: not allowed, rather than too much */
+    SYS(SYS_getrlimit, RLIMIT_MEMLOCK, &limit, 0);
+    if (!(flags & MCL_CURRENT) || !limit.rlim_cur) /* none at all: not allowed, rather than too much */
         return SYS(SYS_mlockall, flags, 0, 0);
-    limit(RLIMIT_MEMLOCK, hard, hard);
+    set_soft(RLIMIT_MEMLOCK, plus(limit.rlim_cur, PROGRAM_BYTES + WIRE_BYTES));
     r = SYS(SYS_mlockall, flags, 0, 0);
-    limit(RLIMIT_MEMLOCK, soft, hard);
+    SYS(SYS_setrlimit, RLIMIT_MEMLOCK, &limit, 0);
     SYS(SYS_munlock, PROGRAM_AT, PROGRAM_BYTES, 0);
     SYS(SYS_munlock, WIRE_AT, sizeof(struct wire), 0);
     return r;
@@ -165,6 +172,20 @@ static s64 exec_self(u32 slot)
 
     wire->execing = 1;
     return sys(SYS_execveat, FD_SELF, (u64) "", (u64)argv, (u64)(argv + 1), AT_EMPTY_PATH, 0);
+}
+
+static s64 advise_self(const u64 *a)
+{
+    const struct { u64 start, len; } range = { a[0], a[1] };
+
+    return sys(SYS_process_madvise, FD_PIDFD, (u64)&range, 1, a[2], 0, 0);
+}
+
+static s64 name_range(const u64 *a)
+{
+    static const char *const names[] = { NULL, "one", "two" };
+
+    return sys(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, a[0], a[1], (u64)names[a[2]], 0);
 }
 
 static s64 perform(const struct op *op)
@@ -197,6 +218,14 @@ static s64 perform(const struct op *op)
     case OP_FORK: return fork_task(op, 0) < 0 ? -1 : 0;
     case OP_THREAD: return fork_task(op, CLONE_VM) < 0 ? -1 : 0;
     case OP_EXEC: return exec_self(op->actor);
+    case OP_PRCTL: return sys(SYS_prctl, a[0], a[1], a[2], a[3], a[4], 0);
+    case OP_NAME: return name_range(a);
+    case OP_SETRLIMIT: return set_soft(a[0], a[1]);
+    case OP_PKEY_ALLOC: return SYS(SYS_pkey_alloc, a[0], a[1], 0);
+    case OP_PKEY_FREE: return SYS(SYS_pkey_free, a[0], 0, 0);
+    case OP_PKEY_MPROTECT: return sys(SYS_pkey_mprotect, a[0], a[1], a[2], a[3], 0, 0);
+    case OP_PROCESS_MADVISE: return advise_self(a);
+    case OP_MEMBARRIER: return SYS(SYS_membarrier, a[0], 0, 0);
     case OP_EXIT: case OP_LOOK: case OP_KINDS: break;
     }
     return 0;
@@ -279,10 +308,8 @@ static void own_pages(void)
         *(volatile u8 *)p = *p;
 }
 
-static void open_at(const char *path, int fd)
+static void move_fd(s64 got, int fd)
 {
-    s64 got = SYS(SYS_open, path, O_RDONLY, 0);
-
     if (got < 0 || SYS(SYS_dup2, got, fd, 0) < 0)
         leave(41);
     SYS(SYS_close, got, 0, 0);
@@ -290,9 +317,10 @@ static void open_at(const char *path, int fd)
 
 static void open_self(void)
 {
-    open_at("/proc/self/maps", FD_MAPS);
-    open_at("/proc/self/pagemap", FD_PAGEMAP);
-    open_at("/proc/self/smaps", FD_SMAPS);
+    move_fd(SYS(SYS_open, "/proc/self/maps", O_RDONLY, 0), FD_MAPS);
+    move_fd(SYS(SYS_open, "/proc/self/pagemap", O_RDONLY, 0), FD_PAGEMAP);
+    move_fd(SYS(SYS_open, "/proc/self/smaps", O_RDONLY, 0), FD_SMAPS);
+    move_fd(SYS(SYS_pidfd_open, SYS(SYS_getpid, 0, 0, 0), 0, 0), FD_PIDFD);
 }
 
 /* Until a task that exited is gone, its address space with it. */
@@ -421,17 +449,19 @@ void begin(u32 slot)
 {
     const struct setup *setup = &wire->setup;
 
-    if (sys(SYS_mmap, WIRE_AT, sizeof(struct wire), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, FD_WIRE, 0) < 0 ||
-        SYS(SYS_munmap, HEAP_AT, TASK_TOP - HEAP_AT, 0) < 0)
+    /* First make room: limits may be tight. */
+    if (SYS(SYS_munmap, HEAP_AT, TASK_TOP - HEAP_AT, 0) < 0 ||
+        sys(SYS_mmap, WIRE_AT, sizeof(struct wire), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, FD_WIRE, 0) < 0)
         leave(40);
     wire->pid[slot] = (u32)SYS(SYS_getpid, 0, 0, 0);
     take_signals();
-    limit(RLIMIT_STACK, setup->rlimit_stack, setup->rlimit_stack);
-    limit(RLIMIT_DATA, setup->rlimit_data, setup->rlimit_data);
-    limit(RLIMIT_AS, setup->rlimit_as, setup->rlimit_as);
-    limit(RLIMIT_MEMLOCK, setup->rlimit_memlock, plus_ours(setup->rlimit_memlock));
-    SYS(SYS_prctl, PR_SET_THP_DISABLE, setup->no_thp, 0);
     drop_capabilities();
+    if (!wire->execing) {
+        set_soft(RLIMIT_STACK, setup->rlimit_stack);
+        set_soft(RLIMIT_DATA, setup->rlimit_data);
+        set_soft(RLIMIT_AS, setup->rlimit_as);
+        set_soft(RLIMIT_MEMLOCK, setup->rlimit_memlock);
+    }
     SYS(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
     own_pages();
     open_self();

@@ -30,7 +30,7 @@ static void plan_files(struct plan *p, const struct profile *host, struct random
 
 static void plan_limits(struct plan *p, const struct profile *host, struct random *r)
 {
-    p->setup = (struct setup){ 8ull << 20, ~(u64)0, ~(u64)0, host->memlock_bytes, false };
+    p->setup = (struct setup){ 8ull << 20, ~(u64)0, ~(u64)0, host->memlock_bytes };
     if (!one_in(r, 5))
         return;
     if (one_in(r, 2))
@@ -54,6 +54,8 @@ void plan_of_seed(struct plan *p, const struct profile *host, u64 seed, u32 ops,
                         .tasks = one_in(&r, 2) ? 1 : 2 + below(&r, TASKS - 1) };
     p->huge = one_in(&r, 4);
     p->locks = one_in(&r, 3);
+    p->limits = one_in(&r, 4);
+    p->hardened = one_in(&r, 8);
     p->holes = one_in(&r, 3) && !p->huge;
     plan_files(p, host, &r);
     plan_limits(p, host, &r);

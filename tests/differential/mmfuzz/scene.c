@@ -31,13 +31,16 @@ static const struct name advices[] = {
     { 24, "dontneed_locked" }, { 25, "collapse" }, { 102, "guard_install" }, { 103, "guard_remove" },
 };
 
-/* Arguments by letter: x number, h file with the offset behind it, f file, c process; the rest are flags. */
+/* Arguments by letter: x number, h file with the offset behind it, f file, c process, l limit, N name; the rest are
+ * flags. */
 static const struct { enum op_kind kind; const char *args; } shapes[] = {
     { OP_READ, "x" }, { OP_WRITE, "x" }, { OP_FETCH, "x" }, { OP_COPY_TO, "xx" }, { OP_COPY_FROM, "xx" },
     { OP_MMAP, "xxPMh" }, { OP_MUNMAP, "xx" }, { OP_MPROTECT, "xxP" }, { OP_MREMAP, "xxxRx" }, { OP_BRK, "x" },
     { OP_MADVISE, "xxA" }, { OP_MLOCK, "xx" }, { OP_MLOCK2, "xxL" }, { OP_MUNLOCK, "xx" }, { OP_MLOCKALL, "U" },
     { OP_MUNLOCKALL, "" }, { OP_MINCORE, "xx" }, { OP_MSYNC, "xxS" }, { OP_MSEAL, "xxx" }, { OP_TRUNCATE, "fx" },
-    { OP_PUNCH, "fxx" }, { OP_FORK, "c" }, { OP_THREAD, "c" }, { OP_EXIT, "" }, { OP_EXEC, "" }, { OP_LOOK, "" },
+    { OP_PUNCH, "fxx" }, { OP_PRCTL, "xxxxx" }, { OP_NAME, "xxN" }, { OP_SETRLIMIT, "lx" }, { OP_PKEY_ALLOC, "xx" },
+    { OP_PKEY_FREE, "x" }, { OP_PKEY_MPROTECT, "xxPx" }, { OP_MEMBARRIER, "x" },
+    { OP_FORK, "c" }, { OP_THREAD, "c" }, { OP_EXIT, "" }, { OP_EXEC, "" }, { OP_LOOK, "" },
 };
 
 static void put_flags(FILE *out, u64 v, const struct name *names, size_t n)
@@ -77,6 +80,9 @@ static void put_argument(FILE *out, const struct plan *plan, const struct op *op
     case 'S': FLAGS(syncs); break;
     case 'A': put_advice(out, op->a[i]); break;
     case 'c': fprintf(out, " p%" PRIu64, op->a[i]); break;
+    case 'l': fprintf(out, " %s", op->a[i] == MM_RLIMIT_AS ? "as" : op->a[i] == MM_RLIMIT_DATA ? "data"
+                                                         : op->a[i] == MM_RLIMIT_STACK ? "stack" : "memlock"); break;
+    case 'N': fprintf(out, " %s", op->a[i] == 0 ? "none" : op->a[i] == 1 ? "one" : "two"); break;
     case 'f': fprintf(out, " %s", plan->file[op->a[i]].name); break;
     case 'h':
         if (op->a[i] != NO_FILE)
@@ -88,6 +94,12 @@ static void put_argument(FILE *out, const struct plan *plan, const struct op *op
 
 static void put_op(FILE *out, const struct plan *plan, const struct op *op)
 {
+    if (op->kind == OP_PROCESS_MADVISE) {
+        fprintf(out, "p%u process_madvise p%u", op->actor, op->actor);
+        put_advice(out, op->a[2]);
+        fprintf(out, " 0x%" PRIx64 " 0x%" PRIx64 "\n", op->a[0], op->a[1]);
+        return;
+    }
     if (op->kind == OP_TRUNCATE || op->kind == OP_PUNCH)
         fprintf(out, "%s", op_name(op->kind));
     else
@@ -122,7 +134,7 @@ static void put_boot(FILE *out, const struct run *r)
     const struct kernel_config *k = &r->profile->kernel;
 
     fprintf(out, "boot ram=1G%s kernel=%u.%u thp=%s fault_around=%u readahead=%u mmap_min_addr=%" PRIu64 " max_map_count=%u",
-            r->profile->keys ? "" : " features=-pku", k->version / 100, k->version % 100, thp[r->plan.setup.no_thp ? MM_THP_NEVER : k->thp], k->fault_around_bytes,
+            r->profile->keys ? "" : " features=-pku", k->version / 100, k->version % 100, thp[k->thp], k->fault_around_bytes,
             k->readahead_bytes, k->mmap_min_addr, k->max_map_count);
     put_limit(out, "totalram", k->totalram_bytes);
     put_limit(out, "rlimit_stack", r->plan.setup.rlimit_stack);

@@ -22,7 +22,7 @@
 enum { BATCH = 64, SPANS = 48, TASKS = 4, VECTOR_PAGES = 2048, DATA_BYTES = 1280 << 10 };
 
 /* Descriptors the performer is born with; files follow FD_FILE in the order of struct setup. */
-enum { FD_WIRE = 3, FD_SELF, FD_ZERO, FD_SINK, FD_FILE = 10, FD_MAPS = 30, FD_PAGEMAP, FD_SMAPS };
+enum { FD_WIRE = 3, FD_SELF, FD_ZERO, FD_SINK, FD_FILE = 10, FD_MAPS = 30, FD_PAGEMAP, FD_SMAPS, FD_PIDFD };
 
 enum op_kind {
     OP_READ, OP_WRITE, OP_FETCH,          /* a[0]: address                                                     */
@@ -33,6 +33,12 @@ enum op_kind {
     OP_TRUNCATE,                          /* a[0] file, a[1] size                                              */
     OP_PUNCH,                             /* a[0] file, a[1] offset, a[2] length                               */
     OP_FORK, OP_THREAD,                   /* a[0]: the child's slot; a thread shares the address space only    */
+    OP_PRCTL,                             /* a[0] option and up to four arguments                              */
+    OP_NAME,                              /* PR_SET_VMA_ANON_NAME: a[0] address, a[1] length, a[2]: 0 none, 1, 2  */
+    OP_SETRLIMIT,                         /* a[0] resource, a[1] bytes without the performer's own             */
+    OP_PKEY_ALLOC, OP_PKEY_FREE, OP_PKEY_MPROTECT,
+    OP_PROCESS_MADVISE,                   /* of itself: a[0] address, a[1] length, a[2] advice                 */
+    OP_MEMBARRIER,
     OP_EXIT,                              /* a[0]: the slot that goes on                                       */
     OP_EXEC,
     OP_LOOK,                              /* nothing: what another process's operations did to this one        */
@@ -64,9 +70,9 @@ struct half {
     u8 data[DATA_BYTES];
 };
 
-/* rlimits the performer sets, its own memory already added; ~0: unlimited.  Its own memory is never locked, but while
- * mlockall(MCL_CURRENT) runs it counts, so the limit is raised for that long. */
-struct setup { u64 rlimit_stack, rlimit_data, rlimit_as, rlimit_memlock; bool no_thp; };
+/* The rlimits to begin with; ~0: unlimited.  The performer adds its own memory where it counts.  That is never locked,
+ * but while mlockall(MCL_CURRENT) runs it counts too, so the limit is raised for that long. */
+struct setup { u64 rlimit_stack, rlimit_data, rlimit_as, rlimit_memlock; };
 
 struct wire {
     u32 published, done;  /* batches; done is the futex on which the fuzzer waits, published the performer's      */
