@@ -37,18 +37,19 @@ struct layout {
 /* What the host writes into the image, after its boot sector. */
 #define PARAMS_MAGIC 0x31304c454d455242ull
 #define PARAMS_OFFSET 512
-enum params_flag { PARAMS_LA57 = 1, PARAMS_FULL = 2 };
+enum params_flag { PARAMS_LA57 = 1, PARAMS_FULL = 2, PARAMS_TAME = 4 };
 struct params {
     u64 magic, seed, first, count;
     u64 low_end, high_end;      /* RAM that may be used: below 4 GiB, and from 4 GiB (0: none)                       */
-    u32 flags, block;           /* PARAMS_FULL: a record for every access; how many cases one digest covers          */
+    u32 flags, block;           /* PARAMS_FULL: a record for every access; PARAMS_TAME: no write sets a reserved
+                                   bit of CR3 or CR4; block: how many cases one digest covers                        */
 };
 void layout_make(const struct params *p, struct layout *l);
 bool layout_is_ram(const struct layout *l, u64 pa);
 
 /* ---- a case ------------------------------------------------------------------------------------------------------ */
 
-struct context { bool wp, smep, smap, nxe, pke, pks, pge; u32 pkru, pkrs; };
+struct context { bool wp, smep, smap, nxe, pke, pks, pge, pcide; u32 pkru, pkrs; }; /* pcide: the same all through a case */
 
 /* KIND_STACK_*: through RBP, so through SS.  KIND_SYSTEM: `mov %eax,%fs` reads a descriptor of the LDT, which is an
  * implicit supervisor access (SDM3 4.6). */
@@ -58,17 +59,22 @@ enum kind {
 static inline bool kind_writes(u8 kind) { return kind >= KIND_STORE; }
 
 enum step_op {
-    STEP_ACCESS, STEP_CONTEXT, STEP_POKE, STEP_MOVE_TABLE, STEP_INVLPG, STEP_CR3, STEP_PGE, STEP_INVPCID,
+    STEP_ACCESS, STEP_CONTEXT, STEP_POKE, STEP_MOVE_TABLE, STEP_INVLPG, STEP_PGE, STEP_INVPCID,
+    STEP_CR3,                   /* page: whose root and PCID; level 1: bit 63, keeps that PCID's entries             */
+    STEP_WRITE,                 /* a control register or EFER: #GP or not; level: enum written.  Is then undone      */
     STEP_REPAIR,                /* only if the access before gave #PF: a path that allows all, and no invalidation   */
 };
 struct step {
     u8 op, page;                /* page: which path                                                                  */
     u8 kind, size, cpl, ac;     /* STEP_ACCESS                                                                       */
-    u8 level;                   /* STEP_POKE, STEP_MOVE_TABLE; STEP_INVPCID: the type                                */
+    u8 level;                   /* STEP_POKE, STEP_MOVE_TABLE; STEP_INVPCID: the type; and as said above             */
     u16 offset;                 /* STEP_ACCESS                                                                       */
-    u64 value;                  /* STEP_ACCESS: seeds its bytes; STEP_POKE: the entry; STEP_MOVE_TABLE: the frame    */
+    u64 value;                  /* STEP_ACCESS: seeds its bytes; STEP_POKE: the entry; STEP_MOVE_TABLE: the frame;
+                                   STEP_WRITE: bits that change                                                      */
     struct context context;     /* STEP_CONTEXT                                                                      */
 };
+
+enum written { WRITE_CR0, WRITE_CR3, WRITE_CR4, WRITE_EFER, WRITTEN };
 
 enum { MAX_STEPS = 24, PATHS = 2, LEVELS = 5 };
 struct path {
@@ -79,9 +85,11 @@ struct path {
     u8 last;                    /* level of the leaf                                                                 */
 };
 struct test_case {
-    u64 number, cr3;            /* cr3: root, PWT, PCD                                                               */
+    u64 number;
+    u64 cr3[PATHS];             /* by path: root and PWT, PCD or PCID; the same but when spaces                      */
     struct context context;
-    struct path path[PATHS];    /* the second is the next page or a neighbour; they may share tables                 */
+    struct path path[PATHS];    /* the second is the next page or a neighbour, and may share tables; or ...          */
+    bool spaces;                /* ... the same address under another root                                           */
     struct step step[MAX_STEPS];
     u8 paths, steps, levels;
 };

@@ -5,8 +5,10 @@
  * entry.S, a second time for CPL 3.  So the guest runs unchanged under every root and context of a case. */
 #include "guest.h"
 
+#define CR0_BASE 0x80000011u /* PG, ET, PE */
 #define CR0_WP (1u << 16)
 #define CR4_PGE (1u << 7)
+#define CR4_PCIDE (1u << 17)
 #define EFER_NXE (1u << 11)
 #define MSR_EFER 0xc0000080u
 #define MSR_FS_BASE 0xc0000100u
@@ -152,13 +154,13 @@ const u64 *engine_memory(struct engine *e)
 static u64 cr4_of(const struct engine *e, const struct context *x)
 {
     return 1u << 5 | (u64)e->la57 << 12 | (u64)x->pge << 7 | (u64)x->smep << 20 | (u64)x->smap << 21 |
-           (u64)x->pke << 22 | (u64)x->pks << 24;
+           (u64)x->pke << 22 | (u64)x->pks << 24 | (u64)x->pcide << 17;
 }
 
 void engine_context(struct engine *e, const struct context *to)
 {
     u64 cr4 = cr4_of(e, to);
-    WRITE_CR(0, 0x80000011 | (to->wp ? CR0_WP : 0));
+    WRITE_CR(0, CR0_BASE | (to->wp ? CR0_WP : 0));
     if (e->has_pku && to->pkru != e->pkru) { /* WRPKRU needs CR4.PKE */
         WRITE_CR(4, cr4 | 1u << 22);
         __asm__ volatile("wrpkru" : : "a"(to->pkru), "c"(0), "d"(0) : "memory");
@@ -177,26 +179,31 @@ void engine_context(struct engine *e, const struct context *to)
     e->cr4 = cr4;
 }
 
+static u64 *root_of(u64 cr3)
+{
+    return (u64 *)(cr3 & 0x000ffffffffff000);
+}
+
 void engine_begin(struct engine *e, const struct test_case *c)
 {
-    u64 *root = (u64 *)(c->cr3 & ~(u64)0xfff);
-    root[0] = e->root[0];
+    for (u32 i = 0; i < PATHS; i++)
+        root_of(c->cr3[i])[0] = e->root[0];
     engine_context(e, &c->context);
-    WRITE_CR(3, c->cr3);
+    WRITE_CR(3, c->cr3[0]);
 }
 
 void engine_end(struct engine *e, const struct test_case *c)
 {
-    u64 *root = (u64 *)(c->cr3 & ~(u64)0xfff);
     WRITE_CR(3, at(e->root));
-    WRITE_CR(4, e->cr4 & ~(u64)CR4_PGE); /* global entries too */
-    root[0] = 0;
+    WRITE_CR(4, e->cr4 & ~(u64)(CR4_PGE | CR4_PCIDE)); /* global entries and all PCIDs, too */
+    for (u32 i = 0; i < PATHS; i++)
+        root_of(c->cr3[i])[0] = 0;
 }
 
-void engine_cr3(struct engine *e, u64 cr3)
+void engine_cr3(struct engine *e, u64 cr3, bool keep)
 {
     (void)e;
-    WRITE_CR(3, cr3);
+    WRITE_CR(3, cr3 | (u64)keep << 63);
 }
 
 void engine_toggle_pge(struct engine *e)
@@ -211,12 +218,14 @@ void engine_invlpg(struct engine *e, u64 va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
-void engine_invpcid(struct engine *e, u32 type, u64 va)
+void engine_invpcid(struct engine *e, u32 type, u64 pcid, u64 va)
 {
-    struct { u64 pcid, va; } descriptor = { 0, va };
+    struct { u64 pcid, va; } descriptor = { pcid, va };
     (void)e;
     __asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"((u64)type) : "memory");
 }
+
+enum { STUB_WRITES = 13 }; /* the first of those */
 
 static u32 stub_of(const struct request *q)
 {
@@ -228,7 +237,7 @@ static u32 stub_of(const struct request *q)
     case KIND_STACK_STORE: return 9;
     case KIND_XCHG: return 10;
     case KIND_XADD: return 11;
-    default: return 12;
+    default: return STUB_WRITES - 1;
     }
 }
 
@@ -236,6 +245,15 @@ static void load_ldt(u64 base)
 {
     system_descriptor(SEL_LDT, 2, base, 7);
     __asm__ volatile("xor %%eax, %%eax; mov %%eax, %%fs; lldt %w0" : : "r"(SEL_LDT) : "eax", "memory");
+}
+
+u32 engine_write(struct engine *e, u32 which, u64 value)
+{
+    crossing = (struct crossing){ .rip = at(stubs) + 16 * (STUB_WRITES + which), .cs = SEL_CODE, .ss = SEL_DATA,
+                                  .rflags = 2, .rsp = at(landing_stack) + 1024, .rdi = value };
+    run_access();
+    e->nxe_known = e->nxe_known && which != WRITE_EFER;
+    return crossing.vector == TRAP_DONE ? 0 : (u32)crossing.vector;
 }
 
 void engine_access(struct engine *e, const struct request *q, struct raw *out)

@@ -14,6 +14,8 @@ static const struct named rows[] = {
     { QEMU, QUIRK_CANONICAL_BY_PAGE, "the bytes behind a page's end are judged after the page" },
     { QEMU, QUIRK_AC_IMPLICIT_0, "AC allows implicit accesses at CPL 0" },
     { QEMU, QUIRK_KEPT_AFTER_PF, "what was cached of a page outlives a #PF on it" },
+    { QEMU, QUIRK_CR0_UNCHECKED, "no write of CR0 gives #GP" },
+    { QEMU, QUIRK_EFER_UNCHECKED, "no write of EFER gives #GP" },
     { BOCHS, QUIRK_PKRU_BY_MODE, "PKRU goes by the mode of the access, not of the page" },
     { BOCHS, QUIRK_AC_IMPLICIT_0, "AC allows implicit accesses at CPL 0" },
     { BOCHS, QUIRK_AC_IMPLICIT_3, "AC allows implicit accesses at CPL 3" },
@@ -31,10 +33,10 @@ u32 named_quirks(enum emulator emulator, const struct expected_at *at, const str
     u32 own = 0;
     for (u32 i = 0; named_at(i); i++)
         own |= rows[i].emulator == emulator ? rows[i].quirk : 0;
-    for (int most = 1; most <= 4; most++)
-        for (u32 quirks = 1; quirks < 1u << QUIRKS; quirks++) {
+    for (int n = 1; n <= 4; n++)
+        for (u32 quirks = own; quirks; quirks = (quirks - 1) & own) {
             struct expectation other;
-            if (quirks & ~own || __builtin_popcount(quirks) != most)
+            if (__builtin_popcount(quirks) != n)
                 continue;
             foresee(at, quirks, &other);
             if (permitted_by(&other, x, got))

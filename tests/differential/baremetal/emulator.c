@@ -106,7 +106,7 @@ static void write_bochsrc(const struct running *r, const struct way *w)
 {
     char text[2048];
     int n = snprintf(text, sizeof text,
-        "cpu: model=%s, ips=50000000, reset_on_triple_fault=0\n"
+        "cpu: model=%s, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=0\n"
         "memory: guest=%u, host=%u\n"
         "romimage: file=/usr/share/bochs/BIOS-bochs-latest\n"
         "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n"

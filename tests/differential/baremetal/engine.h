@@ -22,10 +22,11 @@ void engine_begin(struct engine *e, const struct test_case *c);
 void engine_end(struct engine *e, const struct test_case *c);
 
 void engine_context(struct engine *e, const struct context *to);
-void engine_cr3(struct engine *e, u64 cr3);
+void engine_cr3(struct engine *e, u64 cr3, bool keep);    /* keep: bit 63                                           */
 void engine_toggle_pge(struct engine *e);                  /* CR4.PGE the other way and back                        */
 void engine_invlpg(struct engine *e, u64 va);
-void engine_invpcid(struct engine *e, u32 type, u64 va);   /* PCID 0                                                */
+void engine_invpcid(struct engine *e, u32 type, u64 pcid, u64 va);
+u32 engine_write(struct engine *e, u32 which, u64 value);  /* enum written; the vector: 0 or 13                      */
 void engine_access(struct engine *e, const struct request *q, struct raw *out);
 
 #endif

@@ -78,7 +78,8 @@ gates:
     .set vector, vector + 1
     .endr
 
-    /* The page of the accesses, 16 bytes each; also mapped for CPL 3.  Data address in RDI and RBP, operand in RSI. */
+    /* The page of the accesses, 16 bytes each (the last is longer); also mapped for CPL 3.  Data address in RDI and RBP,
+     * operand in RSI; a register's new value in RDI. */
     .macro access code:vararg
     .balign 16
     \code
@@ -101,6 +102,16 @@ stubs:
     access xchgq %rsi, (%rdi)
     access xaddq %rsi, (%rdi)
     access movl %eax, %fs
+    access movq %rdi, %cr0
+    access movq %rdi, %cr3
+    access movq %rdi, %cr4
+    .balign 16
+    movl $0xc0000080, %ecx          /* EFER */
+    movq %rdi, %rax
+    movq %rdi, %rdx
+    shrq $32, %rdx
+    wrmsr
+    int $0x81
 
     .bss
 saved_rsp:

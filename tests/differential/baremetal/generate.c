@@ -5,7 +5,8 @@
  * is followed by an invalidation that covers every page of the case (SDM3 4.10.4.2), and every present entry without
  * reserved bits names a table or frame inside RAM.
  *
- * Cases in 16: 9 one access; 2 one access across two pages; 5 several accesses with changes in between. */
+ * Cases in 32: 18 one access; 4 one access across two pages; 7 several accesses with changes in between; 2 in two
+ * address spaces (spaces.c); 1 writes of registers. */
 #include "generate.h"
 
 /* ---- random numbers (splitmix64) --------------------------------------------------------------------------------- */
@@ -46,7 +47,7 @@ static struct context random_context(struct gen *g)
     struct context x = {
         .wp = chance(g, 70), .smep = has(g, PART_SMEP) && chance(g, 50), .smap = has(g, PART_SMAP) && chance(g, 50),
         .nxe = chance(g, 75), .pke = has(g, PART_PKU) && chance(g, 50), .pks = has(g, PART_PKS) && chance(g, 40),
-        .pge = chance(g, 40),
+        .pge = chance(g, 40), .pcide = g->now.pcide,
     };
     x.pkru = has(g, PART_PKU) ? random_keys(g) & ~(u32)3 : 0; /* key 0 is the guest's own; Bochs obeys PKRU there too */
     x.pkrs = has(g, PART_PKS) ? random_keys(g) & ~(u32)3 : 0;
@@ -55,7 +56,7 @@ static struct context random_context(struct gen *g)
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
-static struct step *add(struct gen *g, u8 op)
+struct step *add_step(struct gen *g, u8 op)
 {
     struct step *s = &g->c->step[g->c->steps++];
     *s = (struct step){ .op = op };
@@ -76,9 +77,9 @@ static u16 random_offset(struct gen *g, u32 len, bool across)
     return (u16)(across ? 4096 - 1 - below(g, len - 1) : below(g, 4096 - len + 1));
 }
 
-static void add_access(struct gen *g, u8 page, bool across)
+void add_access(struct gen *g, u8 page, bool across)
 {
-    struct step *s = add(g, STEP_ACCESS);
+    struct step *s = add_step(g, STEP_ACCESS);
     bool canonical = is_canonical(g->c->path[0].va, g->c->levels) && is_canonical(g->c->path[1].va, g->c->levels);
     s->page = page;
     do
@@ -99,17 +100,17 @@ static void add_invalidation(struct gen *g)
     bool canonical = is_canonical(c->path[0].va, c->levels) && is_canonical(c->path[1].va, c->levels);
 
     if (way == 1 && !g->now.pge) {
-        add(g, STEP_CR3);
+        add_step(g, STEP_CR3);
     } else if (way == 2) {
-        add(g, STEP_PGE);
+        add_step(g, STEP_PGE);
     } else if (way == 3) {
-        add(g, STEP_INVPCID)->level = g->now.pge ? 2 : (u8)(1 + below(g, 3));
+        add_step(g, STEP_INVPCID)->level = g->now.pge ? 2 : (u8)(1 + below(g, 3));
     } else if (way == 4 && canonical && !g->now.pge) {
         for (u8 i = 0; i < c->paths; i++)
-            add(g, STEP_INVPCID)->page = i;
+            add_step(g, STEP_INVPCID)->page = i;
     } else {
         for (u8 i = 0; i < c->paths; i++)
-            add(g, STEP_INVLPG)->page = i;
+            add_step(g, STEP_INVLPG)->page = i;
     }
 }
 
@@ -130,7 +131,7 @@ static void add_poke(struct gen *g)
     u64 before = g->entry[page][level], next = before & frames_of(g->part);
     u64 offset = ((u64)1 << (12 + 9 * level)) - 1;
     bool leaf = level == p->last;
-    struct step *s = add(g, STEP_POKE);
+    struct step *s = add_step(g, STEP_POKE);
 
     if (leaf && chance(g, 40))
         next = p->frame[1] & ~offset;
@@ -152,7 +153,7 @@ static void add_move(struct gen *g)
     u8 page = (u8)below(g, g->c->paths);
     const struct path *p = &g->c->path[page];
     u8 level = (u8)(p->last + below(g, (u32)(g->c->levels - 1 - p->last)));
-    struct step *s = add(g, STEP_MOVE_TABLE);
+    struct step *s = add_step(g, STEP_MOVE_TABLE);
     u64 from = g->table[page][level];
 
     s->page = page;
@@ -168,7 +169,7 @@ static void add_context(struct gen *g)
 {
     struct context to = random_context(g), now = g->now;
     bool all = chance(g, 30);
-    struct step *s = add(g, STEP_CONTEXT);
+    struct step *s = add_step(g, STEP_CONTEXT);
 
     if (!all) { /* only some of it; WP, SMAP and the keys need no invalidation (SDM3 4.6, 4.10.2.2) */
         to.nxe = now.nxe;
@@ -179,7 +180,7 @@ static void add_context(struct gen *g)
     s->context = to;
     g->now = to;
     if (to.nxe != now.nxe)
-        add(g, STEP_PGE);
+        add_step(g, STEP_PGE);
 }
 
 static void add_change(struct gen *g)
@@ -199,9 +200,9 @@ static void add_change(struct gen *g)
 static void add_repair(struct gen *g, u8 page)
 {
     struct step access = g->c->step[g->c->steps - 1];
-    add(g, STEP_REPAIR)->page = page;
+    add_step(g, STEP_REPAIR)->page = page;
     if (chance(g, 50))
-        *add(g, STEP_ACCESS) = access;
+        *add_step(g, STEP_ACCESS) = access;
     else
         add_access(g, page, false);
 }
@@ -221,22 +222,63 @@ static void add_sequence(struct gen *g)
     }
 }
 
+static u64 cr4_unknown(const struct part *part)
+{
+    static const u32 row[][2] = { { PART_LA57, 12 }, { PART_PCID, 17 }, { PART_SMEP, 20 }, { PART_SMAP, 21 },
+                                  { PART_PKU, 22 }, { PART_PKS, 24 } };
+    u64 known = 0x30;
+    for (u32 i = 0; i < sizeof row / sizeof *row; i++)
+        known |= part->features & row[i][0] ? 1u << row[i][1] : 0;
+    return ~known;
+}
+
+static void add_writes(struct gen *g, bool tame)
+{
+    static const struct { u8 which, low, high; } bits[] = { /* none that would take the guest's ground away */
+        { WRITE_CR0, 29, 30 }, { WRITE_CR0, 32, 63 }, { WRITE_CR3, 0, 11 }, { WRITE_CR3, 32, 63 }, { WRITE_CR4, 4, 4 },
+        { WRITE_CR4, 12, 12 }, { WRITE_CR4, 17, 17 }, { WRITE_CR4, 20, 22 }, { WRITE_CR4, 24, 24 },
+        { WRITE_CR4, 31, 63 }, { WRITE_EFER, 8, 8 }, { WRITE_EFER, 11, 11 }, { WRITE_EFER, 20, 63 },
+    };
+    for (u32 i = 1 + below(g, 4); i--;) {
+        struct step *s = add_step(g, STEP_WRITE);
+        s->level = (u8)below(g, WRITTEN);
+        for (u32 k = 0; k < sizeof bits / sizeof *bits; k++)
+            if (bits[k].which == s->level && chance(g, 40))
+                s->value |= (u64)1 << (bits[k].low + below(g, bits[k].high - bits[k].low + 1u));
+        if (s->level == WRITE_CR3) /* the root stays */
+            s->value &= ~frames_of(g->part);
+        if (s->level == WRITE_CR4 && tame)
+            s->value &= ~cr4_unknown(g->part);
+        if (s->level == WRITE_CR3 && tame)
+            s->value &= 0xfff;
+    }
+    add_access(g, 0, false);
+}
+
 void generate(const struct params *p, const struct part *part, const struct layout *l, u64 number,
               struct test_case *c)
 {
     struct gen g = { .random = p->seed * 0xd1342543de82ef95ull ^ number * 0xaf251af3b0f025b5ull, .part = part,
                      .layout = l, .c = c };
-    u32 family = below(&g, 16);
+    u32 family = below(&g, 32);
 
     *c = (struct test_case){ .number = number, .levels = p->flags & PARAMS_LA57 ? 5 : 4 };
     g.code = chance(&g, 25);
+    g.now.pcide = has(&g, PART_PCID) && chance(&g, 40);
     g.now = c->context = random_context(&g);
-    c->paths = family < 9 ? 1 : family < 11 ? 2 : (u8)(1 + below(&g, 2));
-    make_paths(&g, family >= 9 && family < 11);
-    if (family < 9)
+    c->spaces = family == 29 || family == 30;
+    c->paths = family < 18 || family == 31 ? 1 : family < 22 || c->spaces ? 2 : (u8)(1 + below(&g, 2));
+    if (c->spaces)
+        g.now.pge = c->context.pge = false; /* a global entry would be in both */
+    make_paths(&g, family >= 18 && family < 22);
+    if (family < 18)
         add_access(&g, 0, false);
-    else if (family < 11)
+    else if (family < 22)
         add_access(&g, 0, true);
-    else
+    else if (family < 29)
         add_sequence(&g);
+    else if (c->spaces)
+        add_spaces(&g);
+    else
+        add_writes(&g, p->flags & PARAMS_TAME);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * generate.h - between generate.c (steps) and paths.c (page tables). */
+ * generate.h - between generate.c (steps), spaces.c (steps with two roots) and paths.c (page tables). */
 #ifndef BAREMETAL_GENERATE_H
 #define BAREMETAL_GENERATE_H
 
@@ -27,7 +27,11 @@ static inline u64 frames_of(const struct part *part) { return (((u64)1 << part->
 u64 fresh_table(struct gen *g);
 /* An entry that leads to `next`; now and then one that is not present or reserved. */
 u64 random_entry(struct gen *g, u32 level, bool leaf, u64 next);
-/* Fills path[]; next_page: the second is the page after the first. */
+/* Fills path[]; spaces: both at one address, under roots of their own; next_page: the second is the page after the first. */
 void make_paths(struct gen *g, bool next_page);
+
+struct step *add_step(struct gen *g, u8 op);
+void add_access(struct gen *g, u8 page, bool across);
+void add_spaces(struct gen *g);
 
 #endif

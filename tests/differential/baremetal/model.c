@@ -113,7 +113,7 @@ void engine_context(struct engine *e, const struct context *to)
 {
     u64 cr0 = 0x80000011 | (u64)to->wp << 16, efer = 0x500 | (u64)to->nxe << 11;
     u64 cr4 = 1u << 5 | (u64)e->la57 << 12 | (u64)to->pge << 7 | (u64)to->smep << 20 | (u64)to->smap << 21 |
-              (u64)to->pke << 22 | (u64)to->pks << 24;
+              (u64)to->pke << 22 | (u64)to->pks << 24 | (u64)to->pcide << 17;
     must(mmu_set(e->now, 0, MMU_CR0, cr0) && mmu_set(e->now, 0, MMU_CR4, cr4) && mmu_set(e->now, 0, MMU_EFER, efer) &&
          (!e->has_pku || mmu_set(e->now, 0, MMU_PKRU, to->pkru)) &&
          (!e->has_pks || mmu_set(e->now, 0, MMU_PKRS, to->pkrs)),
@@ -124,19 +124,25 @@ void engine_begin(struct engine *e, const struct test_case *c)
 {
     e->now = e->model[c->number % e->models];
     engine_context(e, &c->context);
-    engine_cr3(e, c->cr3);
+    engine_cr3(e, c->cr3[0], false);
 }
 
 void engine_end(struct engine *e, const struct test_case *c)
 {
     (void)c;
-    engine_cr3(e, 0);
-    must(mmu_set(e->now, 0, MMU_CR4, mmu_get(e->now, 0, MMU_CR4) & ~(1ull << 7)), "the model refuses CR4");
+    engine_cr3(e, 0, false);
+    must(mmu_set(e->now, 0, MMU_CR4, mmu_get(e->now, 0, MMU_CR4) & ~(1ull << 7 | 1ull << 17)), "the model refuses CR4");
 }
 
-void engine_cr3(struct engine *e, u64 cr3)
+void engine_cr3(struct engine *e, u64 cr3, bool keep)
 {
-    must(mmu_set(e->now, 0, MMU_CR3, cr3), "the model refuses CR3");
+    must(mmu_set(e->now, 0, MMU_CR3, cr3 | (u64)keep << 63), "the model refuses CR3");
+}
+
+u32 engine_write(struct engine *e, u32 which, u64 value)
+{
+    static const enum mmu_reg reg[WRITTEN] = { MMU_CR0, MMU_CR3, MMU_CR4, MMU_EFER };
+    return mmu_set(e->now, 0, reg[which], value) ? 0 : 13;
 }
 
 void engine_toggle_pge(struct engine *e)
@@ -150,9 +156,9 @@ void engine_invlpg(struct engine *e, u64 va)
     mmu_invlpg(e->now, 0, va);
 }
 
-void engine_invpcid(struct engine *e, u32 type, u64 va)
+void engine_invpcid(struct engine *e, u32 type, u64 pcid, u64 va)
 {
-    must(mmu_invpcid(e->now, 0, type, 0, va), "the model refuses INVPCID");
+    must(mmu_invpcid(e->now, 0, type, pcid, va), "the model refuses INVPCID");
 }
 
 /* By mmu_access(), which tells the first byte's place; the second page's is then asked for. */

@@ -199,9 +199,9 @@ static u32 parting(const struct test_case *c)
     }
 }
 
-static void fill_first(struct gen *g)
+/* Tables of its own from the root down. */
+static void fill_own(struct gen *g, struct path *p)
 {
-    struct path *p = &g->c->path[0];
     u64 offset = ((u64)1 << (12 + 9 * p->last)) - 1;
     for (u32 level = g->c->levels; level-- > p->last;)
         p->table[level] = fresh_table(g);
@@ -262,6 +262,31 @@ static void path_after(struct gen *g, bool next_page)
     }
 }
 
+/* The address of the first path, under another root. */
+static void path_elsewhere(struct gen *g)
+{
+    struct path *p = &g->c->path[1];
+    const struct path *first = &g->c->path[0];
+    u64 frame = some_frame(g), unit = first->last == 2 ? GIB : UNIT;
+    p->va = first->va;
+    p->last = first->last;
+    p->frame[0] = p->last ? (frame & ~(unit - 1)) | (first->frame[0] & (unit - 1)) : frame;
+    if (!may_hold_data(g->layout, p->frame[0])) { /* pages of 4 KiB fit everywhere */
+        p->last = 0;
+        p->frame[0] = frame;
+    }
+}
+
+static void make_cr3(struct gen *g)
+{
+    struct test_case *c = g->c;
+    u64 low = random64(g) & (c->context.pcide ? 0xfff : 0x18);
+    for (u32 i = 0; i < PATHS; i++)
+        c->cr3[i] = c->path[c->spaces ? i : 0].table[c->levels - 1] | low;
+    if (c->spaces && c->context.pcide)
+        c->cr3[1] ^= 1 + below(g, 4095); /* another PCID */
+}
+
 void make_paths(struct gen *g, bool next_page)
 {
     struct test_case *c = g->c;
@@ -275,13 +300,16 @@ void make_paths(struct gen *g, bool next_page)
         p->frame[0] = some_frame(g);
         p->va = random_va(g, p->frame[0], p->last);
     }
-    fill_first(g);
-    if (c->paths == 2) {
+    fill_own(g, p);
+    if (c->spaces) {
+        path_elsewhere(g);
+        fill_own(g, &c->path[1]);
+    } else if (c->paths == 2) {
         path_after(g, next_page);
         fill_second(g);
     }
-    c->cr3 = p->table[c->levels - 1] | (random64(g) & 0x18);
-    other_frames(g, c->paths == 2 && parting(c) == LEVELS);
+    other_frames(g, c->paths == 2 && !c->spaces && parting(c) == LEVELS);
+    make_cr3(g);
     for (u32 i = 0; i < c->paths; i++) {
         p = &c->path[i];
         for (u32 level = p->last; level < c->levels; level++) {

@@ -3,7 +3,7 @@
  *
  * What the manual leaves free about A and D (expect.c) is allowed and then made equal: software sets the bits that may
  * have been set, which needs no invalidation (SDM3 4.10.4.3), so that the steps after it do not depend on the choice. */
-#include "playing.h"
+#include "registers.h"
 
 /* ---- an access --------------------------------------------------------------------------------------------------- */
 
@@ -37,6 +37,26 @@ static bool access_step(struct playing *p, u32 index, const struct listener *l)
     for (u32 i = 0; i < x.want.entries; i++)
         *engine_word(p->e, x.pa[i]) = x.want.entry[i] | x.free[i];
     return true;
+}
+
+/* Undone afterwards, if it went through. */
+static bool write_step(struct playing *p, u32 index, const struct listener *l)
+{
+    const struct step *s = &p->c->step[index];
+    struct expected_at at = { p, s };
+    struct expectation x;
+    struct outcome got = { .entries = 0 };
+
+    foresee(&at, 0, &x);
+    if (l->before)
+        l->before(l->ctx, p->c, index, &at);
+    got.raw.vector = engine_write(p->e, s->level, register_value(p, s->level) ^ s->value);
+    if (!got.raw.vector) {
+        engine_cr3(p->e, p->c->cr3[0] & ~(u64)0xfff, false); /* PCIDE can only be set under PCID 0 */
+        engine_context(p->e, &p->now);
+        engine_cr3(p->e, p->c->cr3[0], false);
+    }
+    return l->accessed(l->ctx, p->c, index, &x, &got);
 }
 
 /* ---- other steps ------------------------------------------------------------------------------------------------- */
@@ -80,9 +100,10 @@ static bool do_step(struct playing *p, u32 index, const struct listener *l)
     case STEP_POKE: *engine_word(p->e, entry_pa(path, s->level)) = s->value; break;
     case STEP_MOVE_TABLE: move_table(p, s); break;
     case STEP_INVLPG: engine_invlpg(p->e, path->va); break;
-    case STEP_CR3: engine_cr3(p->e, p->c->cr3); break;
+    case STEP_CR3: engine_cr3(p->e, p->c->cr3[s->page], s->level); break;
+    case STEP_WRITE: return write_step(p, index, l);
     case STEP_PGE: engine_toggle_pge(p->e); break;
-    case STEP_INVPCID: engine_invpcid(p->e, s->level, path->va); break;
+    case STEP_INVPCID: engine_invpcid(p->e, s->level, p->now.pcide ? p->c->cr3[s->page] & 0xfff : 0, path->va); break;
     case STEP_REPAIR: repair(p); break;
     }
     return true;

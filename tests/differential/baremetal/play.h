@@ -35,7 +35,8 @@ enum quirk {
     QUIRK_KEPT_AFTER_PF = 128,  /* what was cached of a page outlives a #PF on it                                    */
     QUIRK_PKRU_BY_MODE = 256,   /* PKRU: AD only in user mode, WD for supervisor pages, too                          */
     QUIRK_1G_UNREPORTED = 512,  /* 1 GiB pages work though CPUID does not report them                                */
-    QUIRKS = 10,
+    QUIRK_CR0_UNCHECKED = 1024, /* no write of CR0 gives #GP                                                         */
+    QUIRK_EFER_UNCHECKED = 2048,
 };
 
 struct playing;

@@ -14,7 +14,7 @@ static const char *const kind_name[KINDS] = {
 static const char *const op_name[] = {
     [STEP_ACCESS] = "access", [STEP_CONTEXT] = "registers", [STEP_POKE] = "entry", [STEP_MOVE_TABLE] = "table moves",
     [STEP_INVLPG] = "invlpg", [STEP_CR3] = "mov cr3", [STEP_PGE] = "toggle CR4.PGE", [STEP_INVPCID] = "invpcid",
-    [STEP_REPAIR] = "repair after #PF",
+    [STEP_REPAIR] = "repair after #PF", [STEP_WRITE] = "write of register",
 };
 
 static void show_context(const struct context *x)
@@ -47,6 +47,10 @@ static void show_step(const struct difference *d, const struct step *s)
         printf(": page %u level %u to %" PRIx64, s->page, s->level, s->value);
     else if (s->op == STEP_INVLPG)
         printf(" %016" PRIx64, p->va);
+    else if (s->op == STEP_CR3)
+        printf(": %016" PRIx64, d->c->cr3[s->page] | (u64)s->level << 63);
+    else if (s->op == STEP_WRITE)
+        printf(" %s, bits %016" PRIx64 " change", (const char *[]){ "CR0", "CR3", "CR4", "EFER" }[s->level], s->value);
     else if (s->op == STEP_INVPCID)
         printf(" type %u %016" PRIx64, s->level, p->va);
     printf("\n");
@@ -57,7 +61,7 @@ void show_difference(const char *way, const struct difference *d, const char *wh
     const struct test_case *c = d->c;
     printf("%s: case %" PRIu64 ": %s\n    ", way, c->number, what);
     show_context(&c->context);
-    printf("\n");
+    printf(" PCIDE %d CR3 %" PRIx64 "\n", c->context.pcide, c->cr3[0]);
     for (u32 i = 0; i < c->paths; i++) {
         printf("    page %u at %016" PRIx64 ":", i, c->path[i].va);
         for (u32 level = c->levels; level-- > c->path[i].last;)
