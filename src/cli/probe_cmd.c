@@ -195,7 +195,7 @@ int cmd_probe(int argc, char **argv)
         good = write_profile(o.file, &measured.profile);
     }
     profile_release(host);
-    if (good && strcmp(o.file, "-"))
+    if (good && strcmp(o.file, "-") && strcmp(o.file, "/dev/null"))
         fprintf(out, "\nWritten to %s, each number marked measured or not: pagewalk run --cpu %s%s -- PROGRAM\n", o.file,
                 strchr(o.file, '/') ? "" : "./", o.file);
     return good && !fflush(out) ? 0 : STATUS_OURS;

@@ -28,4 +28,11 @@ void find_add(struct findings *f, struct found row); /* more than FOUND_MAX, or 
 void find_intel(const struct cpuid_dump *d, struct findings *f);
 void find_amd(const struct cpuid_dump *d, struct findings *f);
 
+/* One array as CPUID describes it, with what it does not say from the nearest profile. */
+void put_found(const struct found *f, const struct mmu_profile *near, struct mmu_profile_store *to);
+/* The nearest's arrays for pages that no array so far holds. */
+void put_missing(const struct mmu_profile *near, struct mmu_profile_store *to);
+/* Structure caches and timing, which CPUID never tells. */
+void put_rest(const struct mmu_profile *near, struct mmu_profile_store *to);
+
 #endif
