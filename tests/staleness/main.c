@@ -2,7 +2,7 @@
  * main.c - a change to the paging structures, then an invalidation or none, then accesses: is each answer one that
  * the architecture permits, and is it what it was when the golden file was written?
  *     staleness PROFILE            with the default policies (machine/policy.h)
- *     staleness PROFILE --other    with the others, whose table is not printed
+ *     staleness PROFILE --other    with the others
  *
  * A scenario: both CPUs have used the address (or its neighbour, or nothing); one entry of its path changes; one CPU
  * or both invalidate; a CPU makes the access, and makes it again.  Permitted: oracle.h.  Exit status 1 when an answer
