@@ -56,6 +56,7 @@ struct mmu {
     unsigned cpus;
     const struct mmu_profile *profile;
     struct cpu *cpu;
+    struct batch *batch;              /* what mmu_batch() works with                                             */
 };
 
 #endif

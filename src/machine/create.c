@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * create.c - a machine in the embedder's block, and small public calls about the whole.  Called by the embedder.
  * Everything is carved here; nothing is allocated later. */
+#include "machine/batch.h"
 #include "machine/cpu.h"
 #include "machine/fast.h"
 #include "machine/phys.h"
@@ -65,12 +66,15 @@ static struct mmu *carve_machine(struct carve *c, const struct mmu_config *cfg)
 {
     struct mmu *m = carve(c, sizeof *m);
     struct cpu *cpu = carve(c, cfg->cpus * sizeof *cpu);
+    struct batch *batch = carve(c, sizeof *batch);
     if (c->base)
         *m = (struct mmu){
             .ram = cfg->ram, .ram_bytes = cfg->ram_bytes, .cpus = cfg->cpus, .cpu = cpu, .profile = cfg->profile,
             .part = { cfg->features, (u8)maxphyaddr(cfg), (u8)cfg->vendor }, .timing = cfg->profile->timing,
-            .policy = policy_default(cfg->vendor),
+            .policy = policy_default(cfg->vendor), .batch = batch,
         };
+    if (c->base)
+        batch_create(batch);
     for (unsigned i = 0; i < cfg->cpus; i++)
         carve_cpu(m, c, c->base ? &cpu[i] : NULL, cfg, i);
     return m;

@@ -173,6 +173,12 @@ static void count(struct cpu *c, struct tlb *t, u64 tag, u64 data, u32 by)
         activate(c);
 }
 
+void tlb_count_page(struct cpu *c, struct tlb *t)
+{
+    if (!t->live[MMU_4K]++)
+        activate(c);
+}
+
 /* Counts what an insertion changes: nothing, most often. */
 static inline void count_replaced(struct cpu *c, struct tlb *t, size_t at, u64 tag, u64 data)
 {

@@ -161,6 +161,8 @@ void tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *pr
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known);
 /* Puts an entry into a way, counting what was there out; slots and runners-up are the caller's. */
 void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data);
+/* Counts in an entry for a small page that is no piece, put into an empty way by other means. */
+void tlb_count_page(struct cpu *c, struct tlb *t);
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way);
 /* Every entry, of whatever unit, that translates va for the space; and global ones. */
 void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);

@@ -20,21 +20,21 @@
  * page that refuses. */
 struct taste { bool small, tame; };
 
-struct pair {
+struct twins {
     struct box fast, slow;
     u64 seed, record[LONGEST], faults, done;
     struct taste taste;
     bool pcide;
 };
 
-static u32 pick(struct pair *p, u32 n)
+static u32 pick(struct twins *p, u32 n)
 {
     return (u32)((box_random(&p->seed) >> 32) * n >> 32);
 }
 
 /* ---- the same to both ------------------------------------------------------------------------------------------ */
 
-static void poke_both(struct pair *p, u64 va, unsigned level, u64 entry)
+static void poke_both(struct twins *p, u64 va, unsigned level, u64 entry)
 {
     u64 at = box_entry(&p->fast, va, level);
     assert_int_equal(at, box_entry(&p->slow, va, level));
@@ -42,12 +42,12 @@ static void poke_both(struct pair *p, u64 va, unsigned level, u64 entry)
     mmu_poke(p->slow.m, at, entry);
 }
 
-static void set_both(struct pair *p, enum mmu_reg reg, u64 v)
+static void set_both(struct twins *p, enum mmu_reg reg, u64 v)
 {
     assert_int_equal(mmu_set(p->fast.m, 0, reg, v), mmu_set(p->slow.m, 0, reg, v));
 }
 
-static u64 random_page(struct pair *p, unsigned *level)
+static u64 random_page(struct twins *p, unsigned *level)
 {
     u32 i = p->taste.small ? 0 : pick(p, 100);
     *level = i < 90 ? 0 : i < 96 ? 1 : 2;
@@ -58,7 +58,7 @@ static u64 random_page(struct pair *p, unsigned *level)
     return (p->taste.small || pick(p, 20) ? BASE_4K : KERNEL) + pick(p, SMALL_PAGES) * 4096ull;
 }
 
-static void put_entry(struct pair *p, u64 va, unsigned level)
+static void put_entry(struct twins *p, u64 va, unsigned level)
 {
     u64 lg2 = 12 + 9 * level, pa = (box_random(&p->seed) & 0x3fffffffffull) >> lg2 << lg2;
     bool tame = p->taste.tame;
@@ -69,14 +69,14 @@ static void put_entry(struct pair *p, u64 va, unsigned level)
     poke_both(p, va, level, tame || pick(p, 100) ? pa | flags | (level ? X86_PTE_PS : 0) : 0);
 }
 
-static void random_entry(struct pair *p)
+static void random_entry(struct twins *p)
 {
     unsigned level;
     u64 va = random_page(p, &level);
     put_entry(p, va, level);
 }
 
-static void register_write(struct pair *p)
+static void register_write(struct twins *p)
 {
     u64 cr4 = mmu_get(p->fast.m, 0, MMU_CR4);
     switch (pick(p, p->taste.tame ? 3 : 8)) {
@@ -90,7 +90,7 @@ static void register_write(struct pair *p)
     }
 }
 
-static void invalidation(struct pair *p)
+static void invalidation(struct twins *p)
 {
     unsigned level;
     u64 va = random_page(p, &level), type = pick(p, 4), pcid = p->pcide ? pick(p, 3) : 0;
@@ -104,7 +104,7 @@ static void invalidation(struct pair *p)
 
 /* ---- streams --------------------------------------------------------------------------------------------------- */
 
-static u64 odd_address(struct pair *p, u64 va)
+static u64 odd_address(struct twins *p, u64 va)
 {
     switch (pick(p, 3)) {
     case 0: return va ^ (u64)1 << 56;                /* not canonical                                          */
@@ -115,7 +115,7 @@ static u64 odd_address(struct pair *p, u64 va)
 
 enum stream { ANYWHERE, ONE_SET, SEQUENTIAL, HOT, FEW_PAGES, STREAMS };
 
-static u64 next_address(struct pair *p, enum stream stream, u32 i, u64 start)
+static u64 next_address(struct twins *p, enum stream stream, u32 i, u64 start)
 {
     unsigned level;
     switch (stream) {
@@ -129,7 +129,7 @@ static u64 next_address(struct pair *p, enum stream stream, u32 i, u64 start)
     return random_page(p, &level) + pick(p, 4096);
 }
 
-static u32 make_stream(struct pair *p)
+static u32 make_stream(struct twins *p)
 {
     enum stream stream = (enum stream)pick(p, STREAMS);
     u32 n = 1 + pick(p, pick(p, 3) ? LONGEST : 40), kinds = 1 + pick(p, 4), odd = p->taste.tame ? 20000 : 1500;
@@ -167,7 +167,7 @@ static void add_psc(void *ctx, const struct mmu_psc_view *v)
            (u64)(v->user | v->writable << 1 | v->nx << 2) << 56;
 }
 
-static void compare_caches(const struct pair *p)
+static void compare_caches(const struct twins *p)
 {
     u64 fast = 1, slow = 1;
     mmu_each_tlb(p->fast.m, 0, add_view, &fast);
@@ -178,19 +178,20 @@ static void compare_caches(const struct pair *p)
     assert_int_equal(fast, slow);
 }
 
-static void compare(const struct pair *p)
+static void compare(const struct twins *p)
 {
     assert_memory_equal(mmu_stats(p->fast.m, 0), mmu_stats(p->slow.m, 0), sizeof(struct mmu_stats));
     assert_int_equal(mmu_get(p->fast.m, 0, MMU_CR2), mmu_get(p->slow.m, 0, MMU_CR2));
 }
 
 /* A stream in batches; what faults is mapped, or left out. */
-static void stream_both(struct pair *p)
+static void stream_both(struct twins *p)
 {
     u32 n = make_stream(p), from = 0;
     while (from < n) {
         struct mmu_result fault, r = { .status = MMU_OK };
         u32 want = pick(p, 3) ? n - from : 1 + pick(p, n - from), slow = 0;
+        p->fast.m->batch->patience = 0; /* blocks at once, however many have been left */
         size_t done = mmu_batch(p->fast.m, 0, p->record + from, want, &fault);
         for (; slow < want; slow++) {
             u64 x = p->record[from + slow];
@@ -218,7 +219,7 @@ static void hear_translated(void *ctx, unsigned cpu, const struct mmu_result *r,
     (void)ctx, (void)cpu, (void)r, (void)pcid, (void)global;
 }
 
-static void begin(struct pair *p, const struct mmu_profile *profile, enum batch_isa isa)
+static void begin(struct twins *p, const struct mmu_profile *profile, enum batch_isa isa)
 {
     box_profile(&p->fast, profile);
     box_make(&p->fast);
@@ -239,9 +240,9 @@ static void begin(struct pair *p, const struct mmu_profile *profile, enum batch_
 
 static void run(const struct mmu_profile *profile, u64 seed, enum batch_isa isa, struct taste taste, unsigned streams)
 {
-    static struct pair pair;
-    struct pair *p = &pair;
-    *p = (struct pair){ .seed = seed, .taste = taste };
+    static struct twins pair;
+    struct twins *p = &pair;
+    *p = (struct twins){ .seed = seed, .taste = taste };
     begin(p, profile, isa);
     for (unsigned i = 0; i < streams; i++) {
         u32 changes = pick(p, 3) ? pick(p, 3) : 0;

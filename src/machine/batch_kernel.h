@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT
+ * batch_kernel.h - blocks of records on lanes, in three steps:
+ *
+ *   leave out   records that hit the page used last in their set: they change nothing but the count of look-ups
+ *   first       the others pass the first level as if every access went through: its order of use depends on pages
+ *               alone, not on what translations hold.  Misses, and hits not known to be allowed, become events
+ *   settle      events in their order: second level, or walk; rights, A, D, counters, data of the first level
+ *
+ * Included by one file for each instruction set, which defines BATCH_RUN.
+ *
+ * What must hold: an event that settle cannot finish (a fault, a refusal, a page larger or global) changes nothing there;
+ * the block is then taken back to its beginning and done again up to that record, which mmu_translate() gets.  So walk()
+ * decides before it acts. */
+#include "machine/access.h"
+#include "machine/batch.h"
+#include "machine/batch_simd.h"
+#include "machine/walk.h"
+
+#include <string.h>
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS u64 record_number(u64 r) { return r >> PAGE_LG2 & TAG_NUMBER; }
+
+/* No fetch in the block, and one array for loads and stores. */
+ALWAYS bool data_only(const struct batch *b)
+{
+    return !b->fetches && b->lanes_of[MMU_LOAD] == b->lanes_of[MMU_STORE];
+}
+
+/* ---- leave out --------------------------------------------------------------------------------------------------- */
+
+/* Of the listed records those that do not hit the page used last in their set by an access that vouches for them: a load
+ * for loads, a store for both.  No branches, as in pass(). */
+ALWAYS u32 list_unsettled_as(struct batch *b, const u64 *record, u32 listed, bool data_only)
+{
+    u32 n = 0;
+    for (u32 j = 0; j < listed; j++) {
+        u32 i = b->list[j], kind = (u32)(record[i] >> MMU_RECORD_KIND_SHIFT), array = b->lanes_of[data_only ? MMU_LOAD : kind];
+        u64 store = kind & 1, number = record_number(record[i]);
+        u64 *last = &b->last[array][number & b->now[array].set_mask];
+        u64 differs = *last ^ number << 1; /* 0: the same page, by loads; 1: by a store, too */
+        *last = number << 1 | store | (differs == 1);
+        b->list[n] = i;
+        n += differs - store > 1 - store;
+    }
+    return n;
+}
+
+/* Lists the block's records; first: there is none before them.  Returns how many. */
+ALWAYS u32 leave_out(struct batch *b, const u64 *record, u32 n, bool first)
+{
+    b->list[0] = 0;
+    u32 listed = first + list_changes(record, first, n, b->list + first);
+    return data_only(b) ? list_unsettled_as(b, record, listed, true) : list_unsettled_as(b, record, listed, false);
+}
+
+/* ---- first level ------------------------------------------------------------------------------------------------- */
+
+/* One access passes a set; whatever it is, its page is a hit afterwards.  Returns the event; is: it is one.  Without
+ * branches on what is found: nothing predicts it. */
+ALWAYS u32 pass(struct lanes *l, bool lru, u64 number, u64 store, u32 *is)
+{
+    u64 set = number & l->set_mask, *lane = l->lane[set], want = number << LANE_PAGE_SHIFT;
+    u32 found = lanes_match(lane, want), at;
+    u64 miss = !found;
+    if (lru) {
+        at = (u32)__builtin_ctz(found | (u32)1 << (l->ways - 1));
+    } else {
+        u64 tree = l->tree[set];
+        u32 victim = l->victim[tree >> 1 & (((u32)1 << (l->ways - 1)) - 1)];
+        if (RARE(l->unused[set]))
+            victim = (u32)__builtin_ctz(l->unused[set]);
+        at = (u32)__builtin_ctz(found | (u32)(miss << victim));
+        const u64 *steer = l->t->a.steer + 2 * at;
+        l->tree[set] = (tree & steer[0] & ~LANES_MRU) | steer[1] | (u64)at << LANES_MRU_SHIFT;
+        l->unused[set] &= (u8)~(miss << at);
+    }
+    _Static_assert(LANE_LOAD >> 1 == LANE_STORE, "need");
+    u64 old = lane[at], need = LANE_LOAD >> store, kept = old & (LANE_SLOT | (miss - 1));
+    *is = (u32)miss | !(old & need);
+    u64 fresh = kept | want | need | LANE_LOAD;
+    if (lru)
+        lanes_front(lane, at, fresh);
+    else
+        lane[at] = fresh;
+    return (u32)(old & LANE_SLOT) << EVENT_SLOT_SHIFT | (u32)miss << EVENT_MISS_SHIFT;
+}
+
+ALWAYS u32 first_level_as(struct batch *b, const u64 *record, u32 n, bool lru, bool data_only)
+{
+    u32 events = 0;
+    for (u32 j = 0; j < n; j++) {
+        u32 i = b->list[j], is;
+        u64 r = record[i], kind = r >> MMU_RECORD_KIND_SHIFT;
+        struct lanes *l = &b->now[data_only ? b->lanes_of[MMU_LOAD] : b->lanes_of[kind]];
+        b->event[events] = i | pass(l, lru, record_number(r), kind & 1, &is);
+        events += is;
+    }
+    return events;
+}
+
+ALWAYS u32 first_level(struct batch *b, const u64 *record, u32 n)
+{
+    bool lru = b->now[0].lru;
+    if (LIKELY(data_only(b)))
+        return lru ? first_level_as(b, record, n, true, true) : first_level_as(b, record, n, false, true);
+    return lru ? first_level_as(b, record, n, true, false) : first_level_as(b, record, n, false, false);
+}
+
+/* ---- settle ------------------------------------------------------------------------------------------------------ */
+
+/* A second level with exact LRU, as its look-ups want it. */
+struct second {
+    u64 *tag, *data, *order;
+    u8 *mru, *filled;
+    u64 nibbles;          /* of order that stand for ways                                                         */
+    u32 set_mask, ways, last_shift;
+    u8 fold;
+    bool lru;
+};
+
+/* What does not change while events are settled, out of reach of the stores in between. */
+struct hot {
+    const struct cpu *c;
+    u8 *ram;
+    u64 ram_bytes, space, addr_mask, global, pte_bits, pde_bits;
+    const struct rights *now;
+    u64 (*near_line)[4];
+    u32 near_mask;
+    bool keys;
+    struct second second[3], pde, pdpte;
+    u64 *first[3];        /* data of the first level, by kind                                                     */
+};
+
+/* Counters, added up at the end. */
+struct tally { u64 stlb_hit, walks, reads[2], psc_hit[2], near, ad_writes; };
+
+ALWAYS struct second second_of(const struct assoc *a)
+{
+    bool lru = a->repl == ASSOC_LRU16;
+    return (struct second){ a->tag, a->data, a->state, a->mru, a->filled, ~(u64)0 >> (64 - 4 * (lru ? a->ways : 16u)),
+                            a->set_mask, a->ways, lru ? 4 * (a->ways - 1u) : 0, a->fold, lru };
+}
+
+ALWAYS struct second psc_of(const struct cpu *c, u32 level)
+{
+    for (u32 i = 0; i < c->pscs; i++)
+        if (c->psc[i].level == level && c->psc[i].a.repl == ASSOC_LRU16)
+            return second_of(&c->psc[i].a);
+    return (struct second){ .lru = false };
+}
+
+ALWAYS struct hot hot_of(struct mmu *m, const struct cpu *c, const struct batch *b)
+{
+    const struct mode *mode = &c->mode;
+    struct hot h = {
+        .c = c, .ram = m->ram, .ram_bytes = m->ram_bytes, .space = mode->pcid_tag, .addr_mask = mode->addr_mask,
+        .global = mode->global ? X86_PTE_G : 0, .pte_bits = X86_PTE_P | mode->mbz[0][1],
+        .pde_bits = X86_PTE_P | mode->leaf[1] | mode->mbz[1][0], .now = c->now, .near_line = c->near.line,
+        .near_mask = c->near.set_mask, .keys = c->now->key0, .pde = psc_of(c, 1), .pdpte = psc_of(c, 2),
+    };
+    for (u32 kind = 0; kind < 3; kind++) {
+        h.second[kind] = second_of(&c->port[kind].l2.probe[0].t->a);
+        h.first[kind] = b->now[b->lanes_of[kind]].t->a.data;
+    }
+    return h;
+}
+
+ALWAYS u32 second_set(const struct second *s, u64 number)
+{
+    return (u32)(number ^ number >> s->fold) & s->set_mask;
+}
+
+ALWAYS void second_touch(const struct second *s, u32 set, u32 way)
+{
+    u64 order = s->order[set];
+    if ((order & 15) == way)
+        return;
+    s->order[set] = lru16_touch(order, way);
+    s->mru[set] = (u8)way;
+}
+
+/* Puts an entry in place of the least recently used one of a full set; the order is told by its last nibble. */
+ALWAYS void second_replace(const struct second *s, u32 set, u64 tag, u64 data)
+{
+    u64 order = s->order[set], way = order >> s->last_shift & 15;
+    s->order[set] = (order & ~s->nibbles) | ((order << 4 | way) & s->nibbles);
+    s->mru[set] = (u8)way;
+    s->tag[(size_t)set * s->ways + way] = tag;
+    s->data[(size_t)set * s->ways + way] = data;
+}
+
+/* No key, and allowed. */
+ALWAYS bool plainly_allowed(const struct hot *h, u64 data, u64 kind)
+{
+    return !(data_key(data) | h->keys) && h->now->allow[0][data & DATA_RIGHTS] >> kind & 1;
+}
+
+ALWAYS bool read_entry(const struct hot *h, u64 pa, u64 *e)
+{
+    if (RARE(pa >= h->ram_bytes))
+        return false;
+    __builtin_memcpy(e, h->ram + pa, sizeof *e);
+    return true;
+}
+
+/* An entry that a walk has read: its line is near from now on, A (and D) are set. */
+ALWAYS void mark_entry(const struct hot *h, struct tally *t, u64 pa, u64 e, u64 marks)
+{
+    u64 line = (pa >> 6) + 1;
+    t->near += near_front(h->near_line[(line ^ line >> 6) & h->near_mask], line);
+    if (RARE((e & marks) != marks)) {
+        e |= marks;
+        __builtin_memcpy(h->ram + pa, &e, sizeof e);
+        t->ad_writes++;
+    }
+}
+
+/* A walk that begins at a page table or a page directory, since a structure cache knows it, ends with an allowed page of no
+ * global kind, and finds full sets.  False: it is not so, and nothing has changed. */
+ALWAYS bool short_walk(const struct hot *h, struct tally *t, u64 va, u64 kind, u32 l2_set, u64 *first)
+{
+    const struct second *l2 = &h->second[kind], *pde = &h->pde, *up = &h->pdpte;
+    u64 pde_number = psc_number(va, 1), up_number = psc_number(va, 2);
+    u32 pde_set = second_set(pde, pde_number), up_set = second_set(up, up_number), up_way = 0;
+    u32 found = tags_match(pde->tag + (size_t)pde_set * pde->ways, pde->ways, pde_number | h->space);
+    u64 path, above = 0, above_pa = 0;
+    if (found) {
+        path = pde->data[(size_t)pde_set * pde->ways + (u32)__builtin_ctz(found)];
+    } else {
+        u32 upper = tags_match(up->tag + (size_t)up_set * up->ways, up->ways, up_number | h->space);
+        if (RARE(!upper || pde->filled[pde_set] != pde->ways))
+            return false;
+        up_way = (u32)__builtin_ctz(upper);
+        u64 start = up->data[(size_t)up_set * up->ways + up_way];
+        above_pa = (start & DATA_PA) + (va >> 21 & 511) * 8;
+        if (RARE(!read_entry(h, above_pa, &above) || (above & h->pde_bits) != X86_PTE_P))
+            return false;
+        u64 all = rights_to_all(start & DATA_RIGHTS) & above, any = rights_to_any(start & DATA_RIGHTS) | above;
+        path = (above & h->addr_mask) | path_rights(all, any);
+    }
+    struct walk w = { .above = rights_to_all(path & DATA_RIGHTS) };
+    u64 pa = (path & DATA_PA) + (va >> 12 & 511) * 8, e;
+    if (RARE(!read_entry(h, pa, &e) || (e & (h->pte_bits | h->global)) != X86_PTE_P))
+        return false;
+    w.entry[0] = e;
+    w.all = w.above & e;
+    w.any = rights_to_any(path & DATA_RIGHTS) | e;
+    u64 data = walk_data(h->c, va, &w) | (kind == MMU_STORE ? DATA_D : 0);
+    if (RARE(!plainly_allowed(h, data, kind)))
+        return false;
+    if (found) {
+        second_touch(pde, pde_set, (u32)__builtin_ctz(found));
+        t->psc_hit[0]++;
+    } else {
+        second_touch(up, up_set, up_way);
+        t->psc_hit[1]++;
+        t->reads[1]++;
+        mark_entry(h, t, above_pa, above, X86_PTE_A);
+        second_replace(pde, pde_set, pde_number | h->space, path);
+    }
+    t->reads[0]++;
+    mark_entry(h, t, pa, e, X86_PTE_A | (kind == MMU_STORE ? X86_PTE_D : 0));
+    second_replace(l2, l2_set, (va >> PAGE_LG2 & TAG_NUMBER) | h->space, data);
+    t->walks++;
+    *first = data;
+    return true;
+}
+
+/* The common miss.  False: settle_event() has to do it, and nothing has changed. */
+ALWAYS bool settle_miss(const struct hot *h, struct tally *t, u64 va, u64 kind, u64 *first)
+{
+    const struct second *l2 = &h->second[kind];
+    u64 number = va >> PAGE_LG2 & TAG_NUMBER;
+    u32 set = second_set(l2, number);
+    size_t base = (size_t)set * l2->ways;
+    u32 found = tags_match(l2->tag + base, l2->ways, number | h->space);
+    if (!found)
+        return l2->filled[set] == l2->ways && short_walk(h, t, va, kind, set, first);
+    u32 way = (u32)__builtin_ctz(found);
+    u64 data = l2->data[base + way];
+    if (RARE(!plainly_allowed(h, data, kind) || (kind == MMU_STORE && !(data & DATA_D))))
+        return false;
+    second_touch(l2, set, way);
+    t->stlb_hit++;
+    *first = data;
+    return true;
+}
+
+ALWAYS void add_up(struct cpu *c, const struct mmu_timing *timing, enum mmu_side side, const struct tally *t)
+{
+    u64 reads = t->reads[0] + t->reads[1];
+    c->stats.l1_miss[side][MMU_4K] += t->stlb_hit + t->walks;
+    c->stats.stlb_hit[side][MMU_4K] += t->stlb_hit;
+    c->stats.cycles_stlb += t->stlb_hit * timing->stlb_hit_cycles;
+    c->stats.walks[side][MMU_4K] += t->walks;
+    c->stats.reads[0] += t->reads[0];
+    c->stats.reads[1] += t->reads[1];
+    c->stats.psc_hit[0] += t->psc_hit[0];
+    c->stats.psc_hit[1] += t->psc_hit[1];
+    c->stats.ad_writes += t->ad_writes;
+    c->stats.cycles_walk += t->walks * timing->walk_base_cycles + t->near * timing->read_near_cycles +
+                            (reads - t->near) * timing->read_far_cycles;
+}
+
+/* ---- reading ahead: entries that walks will need, into the host's caches; nothing of the model sees it ------------- */
+
+#define AHEAD 12u /* events */
+
+/* The page directory of a GiB, by the entries above; somewhere, when there is none. */
+static OUT_OF_LINE u64 find_directory(const struct mmu *m, const struct cpu *c, u64 va)
+{
+    u64 table = c->reg.cr3 & c->mode.addr_mask;
+    for (u32 level = c->mode.levels - 1u; level > 1; level--)
+        table = phys_read(m, table + (va >> (12 + 9 * level) & 511) * 8) & c->mode.addr_mask;
+    return table;
+}
+
+ALWAYS void read_ahead(const struct mmu *m, const struct cpu *c, struct batch *b, u64 va)
+{
+    u64 gib = va >> 30, i = gib % AHEAD_TABLES;
+    if (RARE(b->ahead[i].gib != gib)) {
+        b->ahead[i].gib = gib;
+        b->ahead[i].table = find_directory(m, c, va);
+    }
+    u64 table = phys_read(m, b->ahead[i].table + (va >> 21 & 511) * 8) & c->mode.addr_mask;
+    u64 entry = table + (va >> 12 & 511) * 8;
+    __builtin_prefetch(m->ram + (entry < m->ram_bytes ? entry : 0));
+}
+
+ALWAYS u32 settle_as(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, u32 events, bool data_only)
+{
+    const struct hot h = hot_of(m, c, b);
+    const bool quick = h.pde.lru && h.pdpte.lru && h.second[MMU_LOAD].lru && h.second[MMU_FETCH].lru;
+    struct tally tally[2] = { { 0 }, { 0 } };
+    u32 j = 0;
+    for (; j < AHEAD && j < events; j++)
+        read_ahead(m, c, b, mmu_record_va(record[b->event[j] & EVENT_RECORD]));
+    for (j = 0; j < events; j++) {
+        u32 event = b->event[j];
+        if (j + AHEAD < events)
+            read_ahead(m, c, b, mmu_record_va(record[b->event[j + AHEAD] & EVENT_RECORD]));
+        u64 r = record[event & EVENT_RECORD], kind = r >> MMU_RECORD_KIND_SHIFT, va = mmu_record_va(r);
+        u64 *first = h.first[data_only ? (u64)MMU_LOAD : kind] + (event >> EVENT_SLOT_SHIFT & LANE_SLOT);
+        struct tally *t = &tally[data_only ? MMU_SIDE_D : side_of((enum mmu_kind)kind)];
+        if (LIKELY(quick && event & EVENT_MISS && settle_miss(&h, t, va, kind, first)))
+            continue;
+        if (!settle_event(m, c, va, (enum mmu_kind)kind, event & EVENT_MISS, first))
+            break;
+    }
+    add_up(c, &m->timing, MMU_SIDE_I, &tally[MMU_SIDE_I]);
+    add_up(c, &m->timing, MMU_SIDE_D, &tally[MMU_SIDE_D]);
+    return j;
+}
+
+/* The events in their order; returns how many are done: all, or the number of the one that is beyond blocks. */
+ALWAYS u32 settle(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, u32 events)
+{
+    if (!events)
+        return 0;
+    return data_only(b) ? settle_as(m, c, b, record, events, true) : settle_as(m, c, b, record, events, false);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+
+ALWAYS void copy_lanes(struct lanes *to, const struct lanes *from, u32 arrays)
+{
+    for (u32 i = 0; i < arrays; i++) {
+        size_t sets = from[i].set_mask + (size_t)1;
+        memcpy(to[i].lane, from[i].lane, sets * sizeof *to[i].lane);
+        if (from[i].lru)
+            continue;
+        memcpy(to[i].tree, from[i].tree, sets * sizeof *to[i].tree);
+        memcpy(to[i].unused, from[i].unused, sets);
+    }
+}
+
+/* Look-ups of the first n records. */
+ALWAYS void count_lookups(const struct batch *b, struct cpu *c, const u64 *record, u32 n)
+{
+    u64 fetches = 0;
+    for (u32 i = 0; i < n && b->fetches; i++)
+        fetches += record[i] >> 63; /* MMU_FETCH is the kind with that bit */
+    c->stats.lookups[MMU_SIDE_I] += fetches;
+    c->stats.lookups[MMU_SIDE_D] += n - fetches;
+}
+
+/* Records that blocks cannot do end a block before them. */
+ALWAYS u32 block_length(struct batch *b, const struct cpu *c, const u64 *record, size_t left)
+{
+    u32 n = left < BLOCK ? (u32)left : BLOCK, va_bits = 64u - c->mode.va_shift, i = 0;
+    if (LIKELY(!any_odd(record, n, va_bits, &b->fetches)))
+        return n;
+    while (!record_odd(record[i], va_bits))
+        i++;
+    return i;
+}
+
+size_t BATCH_RUN(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
+{
+    for (size_t done = 0; done < n;) {
+        const u64 *block = record + done;
+        u32 length = block_length(b, c, block, n - done);
+        if (!length)
+            return done;
+        u32 listed = leave_out(b, block, length, !done);
+        if (listed)
+            copy_lanes(b->before, b->now, b->arrays);
+        u32 events = first_level(b, block, listed), settled = settle(m, c, b, block, events);
+        if (RARE(settled < events)) {
+            u32 stop = b->event[settled] & EVENT_RECORD, again = 0;
+            while (again < listed && b->list[again] < stop)
+                again++;
+            copy_lanes(b->now, b->before, b->arrays);
+            first_level(b, block, again);
+            count_lookups(b, c, block, stop);
+            return done + stop;
+        }
+        count_lookups(b, c, block, length);
+        done += length;
+    }
+    return n;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * batch_lanes.c - first-level arrays to lanes and back (batch.h says what lanes are).  Called by batch.c before and after
+ * a run of blocks.  Data stay where they are: a lane's slot says where. */
+#include "machine/batch.h"
+
+#include <string.h>
+
+#include "machine/access.h"
+
+/* ---- possible? --------------------------------------------------------------------------------------------------- */
+
+static bool first_level_fits(const struct cpu *c, u32 kind)
+{
+    const struct quick *q = &c->quick[kind];
+    const struct level *l1 = &c->port[kind].l1;
+    const struct tlb *t = l1->probe[0].t;
+    bool tree = q->steer && (q->ways == 4 || q->ways == 8), lru = t->a.repl == ASSOC_LRU16;
+    return q->usable && q->ways <= LANES && (tree || lru) && !(l1->active & ~1u) &&
+           !(t->globals | t->pieces);
+}
+
+static bool second_level_fits(const struct level *l2)
+{
+    const struct probe *p = &l2->probe[0];
+    return l2->probes && !(l2->active & ~1u) && p->unit == MMU_4K && !p->pick_mask && !p->hashed && p->ways <= 16 &&
+           !(p->t->globals | p->t->pieces);
+}
+
+static bool caches_fit(const struct cpu *c)
+{
+    for (u32 i = 1; i < c->pscs; i++)
+        if (c->psc[i].level == c->psc[i - 1].level)
+            return false;
+    return true;
+}
+
+bool lanes_possible(const struct cpu *c)
+{
+    for (u32 kind = 0; kind < 3; kind++)
+        if (!first_level_fits(c, kind) || !second_level_fits(&c->port[kind].l2))
+            return false;
+    bool lru[3];
+    for (u32 kind = 0; kind < 3; kind++)
+        lru[kind] = c->port[kind].l1.probe[0].t->a.repl == ASSOC_LRU16;
+    return lru[0] == lru[1] && lru[1] == lru[2] && caches_fit(c);
+}
+
+/* ---- to lanes ---------------------------------------------------------------------------------------------------- */
+
+#define LANE_EMPTY (LANE_NONE << LANE_PAGE_SHIFT)
+
+/* A way as a lane.  ok: what accesses of the array's kinds are let through by the registers of this moment. */
+static u64 lane_of(const struct cpu *c, const struct tlb *t, u32 set, u32 way)
+{
+    size_t at = assoc_at(&t->a, set, way);
+    u64 tag = t->a.tag[at], data = t->a.data[at];
+    if (!tag || (tag & TAG_SPACE) != c->mode.pcid_tag)
+        return LANE_EMPTY | at;
+    u32 may = allow(c, 0, data), load = t->kinds & 1 << MMU_FETCH ? (u32)ALLOW_FETCH : (u32)ALLOW_LOAD;
+    return tag_number(tag) << LANE_PAGE_SHIFT | at | (may & load ? LANE_LOAD : 0) |
+           (may & ALLOW_STORE && data & DATA_D ? LANE_STORE : 0);
+}
+
+static void load_lru(struct lanes *l, const struct cpu *c, u32 set)
+{
+    const struct assoc *a = &l->t->a;
+    u32 n = 0;
+    for (u32 i = 0; i < l->ways; i++) {
+        u32 way = (u32)(a->state[set] >> 4 * i) & 15;
+        if (a->tag[assoc_at(a, set, way)])
+            l->lane[set][n++] = lane_of(c, l->t, set, way);
+    }
+    for (u32 way = l->ways; n < l->ways;) /* unused ways, the lowest last */
+        if (!a->tag[assoc_at(a, set, --way)])
+            l->lane[set][n++] = LANE_EMPTY | assoc_at(a, set, way);
+}
+
+static void load_tree(struct lanes *l, const struct cpu *c, u32 set)
+{
+    const struct assoc *a = &l->t->a;
+    l->tree[set] = a->state[set] | (u64)a->mru[set] << LANES_MRU_SHIFT;
+    l->unused[set] = 0;
+    for (u32 way = 0; way < l->ways; way++) {
+        l->lane[set][way] = lane_of(c, l->t, set, way);
+        l->unused[set] |= (u8)(!a->tag[assoc_at(a, set, way)] << way);
+    }
+}
+
+static void load_array(struct batch *b, struct lanes *l, struct cpu *c, struct tlb *t)
+{
+    l->t = t;
+    l->set_mask = t->a.set_mask;
+    l->ways = t->a.ways;
+    l->lru = t->a.repl == ASSOC_LRU16;
+    l->victim = b->victim[l->ways == 8];
+    for (u32 set = 0; set <= l->set_mask; set++) {
+        for (u32 i = l->ways; i < LANES; i++)
+            l->lane[set][i] = LANE_EMPTY;
+        l->lru ? load_lru(l, c, set) : load_tree(l, c, set);
+    }
+}
+
+void lanes_load(struct batch *b, struct cpu *c)
+{
+    b->arrays = 0;
+    for (u32 i = 0; i < AHEAD_TABLES; i++)
+        b->ahead[i].gib = ~(u64)0;
+    for (u32 kind = 0; kind < 3; kind++) {
+        struct tlb *t = c->port[kind].l1.probe[0].t;
+        u8 i = 0;
+        while (i < b->arrays && b->now[i].t != t)
+            i++;
+        b->lanes_of[kind] = i;
+        if (i < b->arrays)
+            continue;
+        load_array(b, &b->now[i], c, t);
+        b->before[i] = b->now[i];
+        b->arrays++;
+    }
+    memset(b->last, 0xff, sizeof b->last); /* nobody */
+}
+
+/* ---- and back ---------------------------------------------------------------------------------------------------- */
+
+static void store_lane(const struct lanes *l, struct cpu *c, u64 lane)
+{
+    struct assoc *a = &l->t->a;
+    u64 slot = lane & LANE_SLOT, page = lane >> LANE_PAGE_SHIFT;
+    if (page == LANE_NONE)
+        return; /* unused, or another PCID's: as it was */
+    if (!a->tag[slot]) {
+        a->filled[slot / l->ways]++;
+        tlb_count_page(c, l->t);
+    }
+    a->tag[slot] = tag_make(page, MMU_4K, c->mode.pcid_tag);
+}
+
+static void store_lru(const struct lanes *l, struct cpu *c, u32 set)
+{
+    struct assoc *a = &l->t->a;
+    u64 order = l->ways < 16 ? a->state[set] >> 4 * l->ways << 4 * l->ways : 0;
+    for (u32 i = 0; i < l->ways; i++) {
+        u64 slot = l->lane[set][i] & LANE_SLOT;
+        order |= (slot - (u64)set * l->ways) << 4 * i;
+        store_lane(l, c, l->lane[set][i]);
+    }
+    a->state[set] = order;
+    a->mru[set] = (u8)(order & 15);
+}
+
+static void store_tree(const struct lanes *l, struct cpu *c, u32 set)
+{
+    struct assoc *a = &l->t->a;
+    for (u32 way = 0; way < l->ways; way++)
+        store_lane(l, c, l->lane[set][way]);
+    a->state[set] = l->tree[set] & ~(u64)LANES_MRU;
+    a->mru[set] = (u8)((l->tree[set] & LANES_MRU) >> LANES_MRU_SHIFT);
+}
+
+void lanes_store(const struct batch *b, struct cpu *c)
+{
+    for (u32 i = 0; i < b->arrays; i++) {
+        const struct lanes *l = &b->now[i];
+        for (u32 set = 0; set <= l->set_mask; set++)
+            l->lru ? store_lru(l, c, set) : store_tree(l, c, set);
+    }
+}

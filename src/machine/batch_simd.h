@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ * batch_simd.h - what batch_kernel.h does to eight or more words at once, in the widest instructions that the including
+ * file is compiled for.  Every function gives the same answer in each form. */
+#ifndef PAGEWALK_MACHINE_BATCH_SIMD_H
+#define PAGEWALK_MACHINE_BATCH_SIMD_H
+
+#include "machine/batch.h"
+
+#if defined __AVX2__ || defined __AVX512F__
+#include <immintrin.h>
+#endif
+
+/* Bit i: lane[i] has the page of `want`. */
+static inline u32 lanes_match(const u64 *lane, u64 want);
+/* lane[0..last-1] move up by one, fresh becomes lane[0]. */
+static inline void lanes_front(u64 *lane, u32 last, u64 fresh);
+/* Bit i: tag[i] == want; at most 16. */
+static inline u32 tags_match(const u64 *tag, u32 ways, u64 want);
+/* timing_read() of timing.h on one set: true when the line was there; it is first afterwards. */
+static inline bool near_front(u64 *set, u64 line);
+/* The numbers of the records, from `from` to `to`, that differ from the one before in page, kind or flags, for list;
+ * record[-1] must be there.  Returns how many.  Writes up to seven beyond. */
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list);
+/* Some record from 0 to n is one that blocks leave to others (record_odd()).  fetch: some record has the upper bit of
+ * MMU_FETCH. */
+static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch);
+
+#define RECORD_FLAGS ((u64)3 << MMU_RECORD_FLAGS_SHIFT)
+#define RECORD_PAGE ((((u64)1 << 60) - 1) & ~PAGE_MASK_LOW)
+
+/* Flags, a kind that does not exist, an address that is not canonical. */
+static inline bool record_odd(u64 r, u32 va_bits)
+{
+    u64 sign = (u64)((s64)(r << 4) >> (va_bits + 3));
+    return (r & RECORD_FLAGS) | (r & r << 1) >> 63 | ((sign + 1) & ~(u64)1);
+}
+
+/* ---- AVX-512 ----------------------------------------------------------------------------------------------------- */
+#if defined __AVX512F__
+
+static inline u32 lanes_match(const u64 *lane, u64 want)
+{
+    __m512i differs = _mm512_xor_si512(_mm512_load_si512(lane), _mm512_set1_epi64((long long)want));
+    return _mm512_testn_epi64_mask(differs, _mm512_set1_epi64((long long)(~(u64)0 << LANE_PAGE_SHIFT)));
+}
+
+static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
+{
+    __m512i l = _mm512_load_si512(lane);
+    __mmask8 moved = (__mmask8)((2u << last) - 1);
+    _mm512_store_si512(lane, _mm512_mask_alignr_epi64(l, moved, l, _mm512_set1_epi64((long long)fresh), 7));
+}
+
+static inline u32 tags_match(const u64 *tag, u32 ways, u64 want)
+{
+    __m512i w = _mm512_set1_epi64((long long)want);
+    u32 all = (2u << (ways - 1)) - 1;
+    u32 found = _mm512_mask_cmpeq_epi64_mask((__mmask8)all, w, _mm512_maskz_loadu_epi64((__mmask8)all, tag));
+    if (ways > 8) {
+        __mmask8 rest = (__mmask8)(all >> 8);
+        found |= (u32)_mm512_mask_cmpeq_epi64_mask(rest, w, _mm512_maskz_loadu_epi64(rest, tag + 8)) << 8;
+    }
+    return found;
+}
+
+static inline bool near_front(u64 *set, u64 line)
+{
+    __m256i l = _mm256_loadu_si256((const __m256i *)set), want = _mm256_set1_epi64x((long long)line);
+    u32 found = _mm256_cmpeq_epi64_mask(l, want);
+    __mmask8 moved = (__mmask8)(found ^ (found - 1));
+    _mm256_storeu_si256((__m256i *)set, _mm256_mask_alignr_epi64(l, moved, l, want, 3));
+    return found;
+}
+
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list)
+{
+    const __m512i page = _mm512_set1_epi64((long long)~PAGE_MASK_LOW);
+    const __m256i eight = _mm256_set1_epi32(8);
+    __m256i number = _mm256_add_epi32(_mm256_set1_epi32((int)from), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
+    u32 n = 0;
+    for (u32 i = from; i < to; i += 8, number = _mm256_add_epi32(number, eight)) {
+        __mmask8 here = to - i >= 8 ? 0xff : (__mmask8)((1u << (to - i)) - 1);
+        __m512i now = _mm512_maskz_loadu_epi64(here, record + i), was = _mm512_maskz_loadu_epi64(here, record + i - 1);
+        u32 changed = _mm512_mask_test_epi64_mask(here, _mm512_xor_si512(now, was), page);
+        if (!changed)
+            continue;
+        _mm256_storeu_si256((__m256i *)(list + n), _mm256_maskz_compress_epi32((__mmask8)changed, number));
+        n += (u32)__builtin_popcount(changed);
+    }
+    return n;
+}
+
+static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch)
+{
+    const __m512i flags = _mm512_set1_epi64((long long)RECORD_FLAGS), one = _mm512_set1_epi64(1);
+    __m512i odd = _mm512_setzero_si512(), all = odd;
+    for (u32 i = 0; i < n; i += 8) {
+        __m512i r = _mm512_maskz_loadu_epi64(n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1), record + i);
+        __m512i sign = _mm512_srai_epi64(_mm512_slli_epi64(r, 4), va_bits + 3);
+        __m512i kind = _mm512_srli_epi64(_mm512_and_si512(r, _mm512_slli_epi64(r, 1)), 63);
+        odd = _mm512_or_si512(odd, _mm512_or_si512(_mm512_and_si512(r, flags), kind));
+        odd = _mm512_or_si512(odd, _mm512_andnot_si512(one, _mm512_add_epi64(sign, one)));
+        all = _mm512_or_si512(all, r);
+    }
+    *fetch = _mm512_movepi64_mask(all);
+    return _mm512_test_epi64_mask(odd, odd);
+}
+
+/* ---- without ------------------------------------------------------------------------------------------------------ */
+#else
+
+#if defined __AVX2__
+static inline u32 lanes_match(const u64 *lane, u64 want)
+{
+    const __m256i page = _mm256_set1_epi64x((long long)(~(u64)0 << LANE_PAGE_SHIFT));
+    __m256i w = _mm256_set1_epi64x((long long)want);
+    __m256i low = _mm256_and_si256(_mm256_load_si256((const __m256i *)lane), page);
+    __m256i high = _mm256_and_si256(_mm256_load_si256((const __m256i *)(lane + 4)), page);
+    return (u32)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(low, w))) |
+           (u32)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(high, w))) << 4;
+}
+#else
+static inline u32 lanes_match(const u64 *lane, u64 want)
+{
+    u32 found = 0;
+    for (u32 i = 0; i < LANES; i++)
+        found |= (u32)((lane[i] ^ want) >> LANE_PAGE_SHIFT == 0) << i;
+    return found;
+}
+#endif
+
+static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
+{
+    for (u32 i = 0; i <= last; i++) {
+        u64 was = lane[i];
+        lane[i] = fresh;
+        fresh = was;
+    }
+}
+
+static inline u32 tags_match(const u64 *tag, u32 ways, u64 want)
+{
+    int way = ways_find(tag, ways, want);
+    return way < 0 ? 0 : (u32)1 << way;
+}
+
+static inline bool near_front(u64 *set, u64 line)
+{
+    u64 before = line;
+    for (u32 i = 0; i < 4; i++) {
+        u64 here = set[i];
+        set[i] = before;
+        if (here == line)
+            return true;
+        before = here;
+    }
+    return false;
+}
+
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list)
+{
+    const u64 *before = record - 1;
+    u32 n = 0;
+    for (u32 i = from; i < to; i++) {
+        list[n] = i;
+        n += (record[i] ^ before[i]) >> PAGE_LG2 != 0;
+    }
+    return n;
+}
+
+static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch)
+{
+    u64 odd = 0, all = 0;
+    for (u32 i = 0; i < n; i++) {
+        u64 r = record[i], sign = (u64)((s64)(r << 4) >> (va_bits + 3));
+        odd |= (r & RECORD_FLAGS) | (r & r << 1) >> 63 | ((sign + 1) & ~(u64)1);
+        all |= r;
+    }
+    *fetch = all >> 63;
+    return odd;
+}
+#endif
+
+#endif
