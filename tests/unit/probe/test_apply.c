@@ -189,6 +189,10 @@ static void picture(void **state)
     char *text = draw(&c, &p);
     says(text, "\u2588\u2588");
     free(text);
+    p.mark[1].pages = 80; /* too near the first for one line */
+    text = draw(&c, &p);
+    says(text, "first level 64\n");
+    free(text);
     c.n = 0;
     text = draw(&c, &p);
     assert_string_equal(text, "");
