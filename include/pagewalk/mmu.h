@@ -260,6 +260,26 @@ MMU_MEM_CALLS(u32)
 MMU_MEM_CALLS(u64)
 #undef MMU_MEM_CALLS
 
+/* ---- marks ------------------------------------------------------------------------------------------------- *
+ * The same for front ends that can leave a note of what they skip: then every first-level hit of user code can be
+ * skipped, not only those of the most recently used entries.  A mark says that the page's translation is in the first
+ * level and that an explicit access of this kind at CPL 3 is allowed to it; marks of other pages may stand in its place,
+ * so a missing mark says nothing.  The front end may skip an access at CPL 3, with no flags, when
+ *
+ *     va - mark[kind][va >> 12 & (MMU_MARKS - 1)].page <= 4096 - size_bytes        (unsigned)
+ *
+ * and must then store a number at *used that is larger than every one it stored before on this binding (from 1 on).  The machine
+ * reads these numbers before the order of uses matters.  Results, counters (skipped accesses aside) and the contents of
+ * every cache are those that mmu_translate() for every access would have given.
+ *
+ * Writing CPL and AC leaves marks alone; every other register write, invalidation and CPU switch drops what it must.
+ * The front end may drop a mark at any time (mmu_unmark).  Binding ends what was bound to the CPU before; NULL unbinds. */
+#define MMU_MARKS 1024
+struct mmu_mark { u64 page, *used; };   /* page: address of its first byte, or one that no access to it matches   */
+struct mmu_marks { struct mmu_mark mark[3][MMU_MARKS]; u64 nowhere; /* what empty marks point to */ };
+void mmu_bind_marks(struct mmu *m, unsigned cpu, struct mmu_marks *marks);
+void mmu_unmark(struct mmu_marks *marks, enum mmu_kind kind, u64 va);
+
 /* ---- counters ---------------------------------------------------------------------------------------------- */
 
 enum mmu_size { MMU_4K, MMU_2M, MMU_1G, MMU_SIZES }; /* 4M pages of 32-bit paging count as 2M                  */

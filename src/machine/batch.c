@@ -12,6 +12,7 @@
 
 #include "machine/access.h"
 #include "machine/fast.h"
+#include "machine/marks.h"
 
 #include <string.h>
 
@@ -127,6 +128,7 @@ static size_t in_blocks(struct mmu *m, struct cpu *c, const u64 *record, size_t 
     };
     struct batch *b = m->batch;
     fast_clear(c);
+    marks_sync_all(c);
     lanes_load(b, c);
     size_t done = run[b->isa](m, c, b, record, n);
     lanes_store(b, c);

@@ -20,6 +20,7 @@ struct quick {
     const u64 *steer;                 /* as in assoc.h; NULL: no tree                                             */
     struct assoc *a;
     struct pair *pair;                /* [sets], or NULL                                                         */
+    struct tlb *t;
     u32 set_mask;
     u8 ways, kinds;
     bool fits;                        /* the array is of this kind at all                                         */
@@ -35,6 +36,8 @@ struct cpu {
     u64 fast_large[3];                /* bit i: slot i may stem from an entry larger than 4 KiB                   */
     bool fast_used;                   /* some slot may be full                                                   */
     bool mem_bound;                   /* the slots are of a struct mmu_mem: mem.c alone fills them                */
+    struct mmu_marks *marks;          /* NULL: none bound                                                        */
+    u64 marked[3][MMU_MARKS / 64], marked_large[3][MMU_MARKS / 64]; /* may be full; may stem from a large entry       */
     struct port port[3];              /* by enum mmu_kind                                                        */
     struct mmu_stats stats;
     struct near_lines near;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fast.c - binding and dropping slots; the rules stand in fast.h. */
 #include "machine/fast.h"
+#include "machine/marks.h"
 
 static void forget_pairs(struct cpu *c)
 {
@@ -10,6 +11,12 @@ static void forget_pairs(struct cpu *c)
 }
 
 void fast_clear(struct cpu *c)
+{
+    marks_clear(c);
+    fast_clear_slots(c);
+}
+
+void fast_clear_slots(struct cpu *c)
 {
     if (!c->fast || !c->fast_used)
         return;
@@ -47,6 +54,7 @@ void mmu_bind_fast(struct mmu *m, unsigned cpu, struct mmu_fast *fast)
 {
     CHECK(cpu < m->cpus);
     struct cpu *c = &m->cpu[cpu];
+    marks_unbind(c);
     fast_clear(c); /* the block bound before is left empty */
     c->fast = fast;
     c->mem_bound = false;

@@ -28,7 +28,8 @@ static inline u64 fast_empty(u32 slot)
     return slot ? MMU_SLOT_EMPTY : MMU_SLOT_EMPTY + PAGE_BYTES;
 }
 
-void fast_clear(struct cpu *c);
+void fast_clear(struct cpu *c);       /* slots and marks (marks.h)                                               */
+void fast_clear_slots(struct cpu *c); /* CPL or AC was written: marks are user code's and stay                   */
 void fast_drop_large(struct cpu *c, u32 kinds, u64 tag);
 
 static inline void pair_forget(struct tlb *t, u32 set)

@@ -4,6 +4,7 @@
 #include "machine/access.h"
 #include "machine/fast.h"
 #include "machine/invalidate.h"
+#include "machine/marks.h"
 #include "machine/walk.h"
 
 enum mmu_status access_fault(const struct access *a, enum mmu_status status, u32 error, enum mmu_by by)
@@ -137,7 +138,9 @@ static void walk_succeeded(const struct access *a, const struct walk_start *star
     if (stale && (data_size(*stale) != size || (*stale ^ data) & DATA_G))
         forget_page_seen(a->m, a->cpu, a->va);
     level_fill(c, &port->l2, a->va, data, size, stale != NULL);
-    const struct tlb *t = level_fill(c, &port->l1, a->va, data, size, stale != NULL);
+    struct tlb *t = level_fill(c, &port->l1, a->va, data, size, stale != NULL);
+    if (!a->implicit)
+        mark_set(c, t, a->kind, a->va, allow(c, false, data), data & DATA_D, port->l1.unit_for[size]);
     if (!a->implicit)
         fast_set(c, t->kinds, a->kind, a->va, allow(c, false, data), data & DATA_D, port->l1.unit_for[size]);
     c->stats.walks[side_of(a->kind)][stat_size(data)]++;

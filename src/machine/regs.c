@@ -191,7 +191,7 @@ static bool write_small(struct cpu *c, u8 *field, u64 v)
         return true;
     *field = (u8)v;
     c->now = &c->rights[c->reg.cpl == 3][c->reg.ac];
-    fast_clear(c);
+    fast_clear_slots(c);
     return true;
 }
 

@@ -5,6 +5,9 @@
 
 #include "machine/cpu.h"
 #include "machine/fast.h"
+#include "machine/marks.h"
+
+#include <string.h>
 
 #define TLB_SEED_STEP 0xd1342543de82ef95ull /* keeps the random streams of arrays apart                            */
 
@@ -103,7 +106,7 @@ static void build_quick(struct cpu *c, u32 kind)
     bool linear = p->unit == MMU_4K && !p->pick_mask && a->fold == 63 && a->set_mask && a->set_mask < MMU_SLOTS;
     c->slot_mask[kind] = linear ? a->set_mask : MMU_SLOTS - 1;
     *q = (struct quick){ .tag = a->tag, .data = a->data, .state = a->state, .mru = a->mru, .steer = a->steer, .a = a,
-                         .pair = p->t->pair, .set_mask = a->set_mask, .ways = (u8)a->ways, .kinds = p->t->kinds };
+                         .pair = p->t->pair, .t = p->t, .set_mask = a->set_mask, .ways = (u8)a->ways, .kinds = p->t->kinds };
     bool wide = a->ways != 4 && a->ways != 6 && a->ways != 8 && a->ways != 12;
     q->fits = linear && !wide && p->t->desc->sizes == 1 << MMU_4K &&
               (p->t->kinds == 1 << MMU_FETCH || !(p->t->kinds & 1 << MMU_FETCH));
@@ -129,6 +132,13 @@ void tlb_create(struct cpu *c, struct carve *carver, const struct mmu_profile *p
         t->pair = has_pairs(d) ? carve(carver, d->sets * sizeof *t->pair) : NULL;
         for (u32 set = 0; t->pair && set < d->sets; set++)
             pair_forget(t, set);
+        bool marks = d->level == 1 && d->repl != MMU_NRU;
+        t->used = marks ? carve(carver, (size_t)d->sets * d->ways * sizeof *t->used) : NULL;
+        t->made = marks ? carve(carver, d->sets * sizeof *t->made) : NULL;
+        if (marks && carver->base) {
+            memset(t->used, 0, (size_t)d->sets * d->ways * sizeof *t->used);
+            memset(t->made, 0, d->sets * sizeof *t->made);
+        }
     }
     if (!carver->base)
         return;
@@ -192,6 +202,7 @@ static inline void count_replaced(struct cpu *c, struct tlb *t, size_t at, u64 t
 
 void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data)
 {
+    mark_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, way)]);
     count_replaced(c, t, assoc_at(&t->a, set, way), tag, data);
     assoc_put(&t->a, set, way, tag, data);
 }
@@ -207,6 +218,7 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
     u64 tag = tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag);
     data &= ~(DATA_PA & (((u64)1 << unit_lg2[unit]) - 1));
     u32 set = assoc_set(&t->a, number);
+    marks_sync(c, t, set);
     int same = known ? assoc_find(&t->a, set, tag) : ASSOC_NONE;
     u32 way = same >= 0 ? (u32)same : assoc_place(&t->a, set);
     if (t->pair)
@@ -223,6 +235,7 @@ void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way)
 {
     size_t at = assoc_at(&t->a, set, way);
     fast_drop(c, t->kinds, t->a.tag[at]);
+    mark_drop(c, t->kinds, t->a.tag[at]);
     pair_forget(t, set);
     count(c, t, t->a.tag[at], t->a.data[at], (u32)-1);
     assoc_remove(&t->a, set, way);

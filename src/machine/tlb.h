@@ -55,6 +55,7 @@ struct pair { u64 page[2]; u8 way; };   /* page: for loads or fetches, for store
 struct tlb {
     struct assoc a;
     struct pair *pair;               /* [sets]; NULL: this array has none                                         */
+    u64 *used, *made;                /* [sets][ways] numbers left by the front end, [sets] those made (marks.h); NULL */
     u32 live[UNITS];
     u32 globals, pieces;
     u8 kinds;                        /* bit k: first level of enum mmu_kind k; 0 for second-level arrays          */

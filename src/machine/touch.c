@@ -10,6 +10,7 @@
  *   any     small pages in any first-level array, such as the wide ones of AMD. */
 #include "machine/access.h"
 #include "machine/fast.h"
+#include "machine/marks.h"
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -36,6 +37,7 @@ ALWAYS void use_slot(struct cpu *c, enum mmu_kind kind, u32 slot, u64 va, bool f
 
 ALWAYS void use_slots(struct cpu *c, const struct quick *q, enum mmu_kind kind, u32 slot, u64 va, unsigned allow)
 {
+    mark_set(c, q->t, kind, va, allow, allow >> MMU_STORE & 1, MMU_4K);
     if (RARE(!c->fast))
         return;
     c->fast_used = true;
@@ -64,7 +66,7 @@ static OUT_OF_LINE bool touch_any(struct mmu *m, struct cpu *c, u64 va, enum mmu
         !canonical(&c->mode, va))
         return false;
     u64 n = va >> PAGE_LG2 & TAG_NUMBER;
-    u32 set = (u32)(n ^ n >> p->fold) & p->set_mask, mru = p->mru[set];
+    u32 set = (u32)(n ^ n >> p->fold) & p->set_mask;
     int way = probe_find(p, set, tag_make(n, MMU_4K, c->mode.pcid_tag));
     if (way < 0)
         return false;
@@ -73,10 +75,13 @@ static OUT_OF_LINE bool touch_any(struct mmu *m, struct cpu *c, u64 va, enum mmu
     u32 allow = rights_allow(c->now, false, data & DATA_RIGHTS, data_key(data));
     if (!(allow >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D)))
         return false;
+    marks_sync(c, t, set);
+    u32 mru = p->mru[set];
     if (mru != (u32)way) {
         fast_drop(c, t->kinds, t->a.tag[assoc_at(&t->a, set, mru)]);
         assoc_touch(&t->a, set, (u32)way);
     }
+    mark_set(c, t, kind, va, allow, data & DATA_D, MMU_4K);
     fast_set(c, t->kinds, kind, va, allow, data & DATA_D, MMU_4K);
     c->stats.lookups[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
     return true;
@@ -126,6 +131,7 @@ ALWAYS bool touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind)
     allow &= data & DATA_D ? ~0u : ~(unsigned)ALLOW_STORE; /* a store to a clean page has to walk */
     if (RARE(!(allow >> kind & 1)))
         return false;
+    marks_sync(c, q->t, set);
     if (q->pair)
         pair_demote(c, q->pair, q->a, q->kinds, set, way);
     touch_way(q, set, way);
@@ -147,7 +153,9 @@ static bool may_refill(const struct mmu *m, const struct cpu *c, u64 va, enum mm
 /* All slots of the set's pages are one, so that filling it drops those of the entry that was the most recently used. */
 ALWAYS void fill_first(struct cpu *c, const struct quick *q, enum mmu_kind kind, u64 va, u64 tag, u64 data)
 {
-    u32 set = (u32)(va >> PAGE_LG2) & q->set_mask, way = assoc_place(q->a, set);
+    u32 set = (u32)(va >> PAGE_LG2) & q->set_mask;
+    marks_sync(c, q->t, set);
+    u32 way = assoc_place(q->a, set);
     if (q->pair)
         pair_demote(c, q->pair, q->a, q->kinds, set, way);
     tlb_put(c, c->port[kind].l1.probe[0].t, set, way, tag, data);

@@ -16,6 +16,7 @@
  * first-level array of the accessing port is filled.  A first-level hit does not touch the second level. */
 #include "machine/access.h"
 #include "machine/fast.h"
+#include "machine/marks.h"
 
 static enum mmu_status not_canonical(const struct access *a, unsigned flags)
 {
@@ -53,7 +54,9 @@ static OUT_OF_LINE enum mmu_status second_level(const struct access *a)
         assoc_touch(array, f.set, f.way);
     answer(a->r, a->va, a->kind, data, unit_lg2[unit], MMU_BY_STLB, cycles);
     u64 page = (data & ~DATA_PA) | (a->r->pa & DATA_PA);
-    const struct tlb *t = level_fill(c, &port->l1, a->va, page, unit, false);
+    struct tlb *t = level_fill(c, &port->l1, a->va, page, unit, false);
+    if (!a->implicit)
+        mark_set(c, t, a->kind, a->va, may, data & DATA_D, port->l1.unit_for[unit]);
     if (!a->implicit)
         fast_set(c, t->kinds, a->kind, a->va, may, data & DATA_D, port->l1.unit_for[unit]);
     c->stats.cycles_stlb += cycles;
@@ -108,8 +111,11 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
     u32 may = allow(c, implicit, data);
     if (RARE(!(may >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D))))
         return unsettled_hit(ACCESS, data);
+    marks_sync(c, f.p->t, f.set);
     if (f.p->mru[f.set] != f.way)
         make_mru(c, f.p->t, f.set, f.way);
+    if (!implicit)
+        mark_set(c, f.p->t, kind, va, may, data & DATA_D, f.p->unit);
     if (!implicit)
         fast_set(c, f.p->t->kinds, kind, va, may, data & DATA_D, f.p->unit);
     answer(r, va, kind, data, f.p->lg2, MMU_BY_L1, 0);

@@ -24,49 +24,101 @@ static Bool mended(Addr va, const struct sim_outcome *out)
 }
 
 /* False: a signal is on its way. */
-static __attribute__((noinline)) Bool model_access(Addr va, struct cap_site *site)
+static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu_kind kind, Addr ip)
 {
     struct sim_outcome out;
-    sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
+    struct sim_site *site = cap_site_at(ip);
+    sim_access(cap.sim, cap.cpu, va, bytes, kind, site, &out);
     for (Int tries = 0; UNLIKELY(out.signo) && tries < 3 && mended(out.addr, &out); tries++)
-        sim_access(cap.sim, cap.cpu, va, site->size_bytes, site->kind, &site->s, &out);
+        sim_access(cap.sim, cap.cpu, va, bytes, kind, site, &out);
     return !out.signo;
 }
 
-/* The short way first: most accesses that the filter sends here hit the first level. */
-static inline __attribute__((always_inline)) Bool make_access(Addr va, struct cap_site *site, enum mmu_kind kind)
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* The short way: most accesses that the filter sends here hit the first level all the same. */
+ALWAYS Bool touched(Addr va, UInt bytes, enum mmu_kind kind)
 {
     cap.slow[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
-    if (LIKELY((va & PAGE_MASK_LOW) + site->size_bytes <= PAGE_BYTES && mmu_touch(cap.mmu, cap.cpu, va, kind)))
-        return True;
-    return model_access(va, site);
+    return LIKELY((va & PAGE_MASK_LOW) + bytes <= PAGE_BYTES && mmu_touch(cap.mmu, cap.cpu, va, kind));
 }
 
-/* With link-time optimisation the short way is inlined whole, once for each kind. */
-#define FLAT __attribute__((flatten))
-FLAT VG_REGPARM(2) void cap_load(Addr va, struct cap_site *site) { make_access(va, site, MMU_LOAD); }
-FLAT VG_REGPARM(2) void cap_store(Addr va, struct cap_site *site) { make_access(va, site, MMU_STORE); }
-FLAT VG_REGPARM(1) void cap_fetch(struct cap_site *site) { make_access(site->fetched, site, MMU_FETCH); }
-
-/* The filter again: the access before may have brought the page. */
-static Bool in_slot(Addr va, const struct cap_site *site)
+ALWAYS Bool make_access(Addr va, const struct cap_site *site)
 {
-    return va - cap_fast.slot[site->kind][(va >> PAGE_LG2) & cap.slot_mask[site->kind]] <= PAGE_BYTES - site->size_bytes;
+    return touched(va, site->size_bytes, site->kind) || model_access(va, site->size_bytes, site->kind, site->ip);
+}
+
+/* The instrumented code will leave a number at the mark of va's page, as for an access it skipped: so the page must be the
+ * last that was touched, or not marked. */
+ALWAYS void settle(Addr va, UWord bytes, enum mmu_kind kind)
+{
+    if (UNLIKELY(cap_marks.mark[kind][va >> PAGE_LG2 & (MMU_MARKS - 1)].page != page_down(va) ||
+                 (va & PAGE_MASK_LOW) + bytes > PAGE_BYTES))
+        mmu_unmark(&cap_marks, kind, va);
+}
+
+/* ---- plain accesses: one function for each size and kind --------------------------------------------------------- */
+
+ALWAYS void plain(Addr va, UInt bytes, enum mmu_kind kind)
+{
+    if (!touched(va, bytes, kind))
+        model_access(va, bytes, kind, VG_(get_IP)(cap.tid));
+    settle(va, bytes, kind);
+}
+
+/* With link-time optimisation the short way is inlined whole. */
+#define FLAT __attribute__((flatten))
+#define PLAIN(bytes)                                                                                              \
+    FLAT static VG_REGPARM(1) void load_##bytes(Addr va) { plain(va, bytes, MMU_LOAD); }                              \
+    FLAT static VG_REGPARM(1) void store_##bytes(Addr va) { plain(va, bytes, MMU_STORE); }
+PLAIN(1) PLAIN(2) PLAIN(4) PLAIN(8) PLAIN(16) PLAIN(32)
+
+void *cap_plain_access(UChar kind, UInt size_bytes)
+{
+    static void *const load[] = { load_1, load_2, load_4, load_8, load_16, load_32 };
+    static void *const store[] = { store_1, store_2, store_4, store_8, store_16, store_32 };
+    if (size_bytes > 32 || size_bytes & (size_bytes - 1))
+        return NULL;
+    return (kind == MMU_LOAD ? load : store)[__builtin_ctz(size_bytes)];
+}
+
+/* ---- the others -------------------------------------------------------------------------------------------------- */
+
+VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site)
+{
+    make_access(va, site);
+    settle(va, site->size_bytes, site->kind);
+}
+
+VG_REGPARM(1) void cap_fetch(struct cap_site *site)
+{
+    make_access(site->fetched, site);
+    settle(site->fetched, 1, MMU_FETCH);
 }
 
 VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site)
 {
+    Addr low = va, high = va, page = 1;
     for (UInt i = 0, n = site->group; i < n; i++) {
         Addr at = va + (Addr)(Long)site[i].from_first;
-        if (!in_slot(at, &site[i]) && !make_access(at, &site[i], site[i].kind))
-            return; /* the program does not get to the rest */
+        low = at < low ? at : low;
+        high = at + site[i].size_bytes > high ? at + site[i].size_bytes : high;
     }
+    for (UInt i = 0, n = site->group; i < n; i++) {
+        Addr at = va + (Addr)(Long)site[i].from_first;
+        if (page_down(at) == page && page_down(at + site[i].size_bytes - 1) == page)
+            continue; /* the page used last: changes nothing */
+        if (!make_access(at, &site[i]))
+            break; /* the program does not get to the rest */
+        page = page_down(at + site[i].size_bytes - 1);
+    }
+    settle(low, high - low, site->kind);
 }
 
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site)
 {
     site->executed++;
-    make_access(va, site, site->kind);
+    make_access(va, site);
 }
 
 void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write)

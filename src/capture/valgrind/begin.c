@@ -128,7 +128,7 @@ void cap_begin(ThreadId tid)
     Addr sp = cap_lay_out_stack(tid, VG_(get_SP)(tid));
     map_program(sp);
     proc_run_on(cap.kernel, 0, cap.proc);
-    mmu_bind_fast(cap.mmu, 0, &cap_fast);
+    mmu_bind_marks(cap.mmu, 0, &cap_marks);
     cap.running = True;
     exec_faults(sp);
     map_vdso();

@@ -50,7 +50,8 @@ struct cap_state {
     struct kernel *kernel;
     struct proc *proc;
     struct sim_site syscall_site;  /* the system call instruction for which the kernel works now              */
-    UInt cpu;                      /* simulated CPU of the running thread                                     */
+    ThreadId tid;                  /* the thread that runs                                                    */
+    UInt cpu;                      /* its simulated CPU                                                       */
     UInt threads;                  /* ever started                                                            */
     UInt alive;                    /* threads now                                                             */
     Bool running;                  /* execve has been modelled                                                */
@@ -61,15 +62,15 @@ struct cap_state {
     UInt exit_status;
     Bool exiting;                  /* exit or exit_group was called; without it, a signal ends the program     */
     const struct mmu_profile *profile;
-    UWord slot_mask[3];            /* mmu_fast_mask() by enum mmu_kind                                         */
 };
 extern struct cap_state cap;
-extern struct mmu_fast cap_fast;   /* the slots that instrumented code compares with                          */
+extern struct mmu_marks cap_marks; /* what instrumented code compares with                                    */
+enum { CAP_CLOCK_AT = 0, CAP_COUNTERS_AT = 8 }; /* in a thread's shadow registers: main.c                        */
 
 /* ---- code: blocks as instrumented ---------------------------------------------------------------------------- */
 
-struct cap_site {          /* one check in the instrumented code                                              */
-    struct sim_site s;
+struct cap_site {          /* an access or a fetch whose check says more than the address                      */
+    Addr ip;
     union {
         ULong executed;    /* conditional accesses only: the others are counted by region                     */
         Addr fetched;      /* fetches only: the address                                                       */
@@ -87,7 +88,6 @@ struct cap_insn {          /* what one instruction does each time its region run
 };
 
 struct cap_region {        /* code between two side exits: runs as a whole                                    */
-    ULong executed;
     UInt first_insn, end_insn;
 };
 
@@ -97,6 +97,7 @@ struct cap_block {
     UInt regions, insns, sites;
     Addr low, high;        /* instructions lie in [low, high)                                                 */
     struct cap_region *region;
+    ULong *executed;       /* by region                                                                       */
     struct cap_insn *insn;
     struct cap_site *site;
 };
@@ -108,12 +109,23 @@ void cap_discard_block(Addr orig, VexGuestExtents extents);
 void cap_fold_range(Addr start, SizeT len_bytes);
 void cap_fold_all(void);
 void cap_fold_syscall_site(void);
+void cap_fold_cost(struct sim_site *s);
 struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites);
+/* Counters lie together, so that generated code reaches them from one address. */
+extern ULong cap_counter[];
+
+/* ---- sites.c: who has cost something -------------------------------------------------------------------------- */
+
+/* Valid until the next call. */
+struct sim_site *cap_site_at(Addr ip);
+void cap_fold_sites(Addr start, Addr last);
 
 /* ---- access.c: the model's answers --------------------------------------------------------------------------- */
 
-VG_REGPARM(2) void cap_load(Addr va, struct cap_site *site);
-VG_REGPARM(2) void cap_store(Addr va, struct cap_site *site);
+/* The function for a plain access of this kind and size, made by the instruction that the thread is at; NULL: there is
+ * none. */
+void *cap_plain_access(UChar kind, UInt size_bytes);
+VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site);
 VG_REGPARM(1) void cap_fetch(struct cap_site *site);
 VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site); /* the accesses that share a check, in order      */
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * instrument.c - adds the checks to the program's code.  Called by Valgrind for each superblock it translates.
  *
- * In front of each access stands the filter of mmu.h ("the fast path"): one slot is loaded, one subtraction and one
- * comparison decide, and only when the access is not to the most recently used entry of its set is the model called:
+ * In front of each access stands the filter of mmu.h ("marks"): one mark is loaded, one subtraction and one comparison
+ * decide, and only when the page is not marked is the model called; then a number is left at the mark:
  *
- *     off  = (va >> 9) & (mask * 8)         slot index of the page, times 8
- *     diff = va - slot[kind][off]
- *     if (diff > 4096 - size) cap_access(va, site)
+ *     off  = (va >> 8) & (1023 * 16)                      where the page's mark is
+ *     diff = va - mark[kind][off].page
+ *     if (diff > 4096 - size) load_8(va)
+ *     *mark[kind][off].used = clock;  clock += 1
+ *
+ * The model leaves the mark of the accessed page full, or empty: an empty one points nowhere.  It learns from the thread
+ * which instruction makes the access; accesses that are not plain loads and stores pass a struct cap_site instead.
  *
  * Instruction fetches are checked once for each page that a run of instructions enters: further fetches from the page
  * fetched last hit the same most recently used entry and change nothing.
@@ -19,132 +23,202 @@
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
 #include "plan.h"
 
-struct mmu_fast cap_fast;
+struct mmu_marks cap_marks;
+
+/* The block that is being emitted. */
+static struct {
+    IRSB *out;
+    struct cap_block *block;
+    Int shadow;              /* where a thread's state has its shadow registers                                     */
+    IRExpr *clock;           /* the number that the next check leaves                                               */
+    IRExpr *counters;        /* cap_counter                                                                         */
+    struct cap_site *site;   /* the next free one                                                                   */
+    Addr page;               /* of the last fetch                                                                   */
+} now;
 
 /* ---- emitting ------------------------------------------------------------------------------------------------ */
 
 static IRExpr *word(UWord v) { return IRExpr_Const(IRConst_U64(v)); }
 
-static IRExpr *assign(IRSB *sb, IRType type, IRExpr *e)
+static void emit(IRStmt *st) { addStmtToIRSB(now.out, st); }
+
+static IRExpr *assign(IRType type, IRExpr *e)
 {
-    IRTemp t = newIRTemp(sb->tyenv, type);
-    addStmtToIRSB(sb, IRStmt_WrTmp(t, e));
+    IRTemp t = newIRTemp(now.out->tyenv, type);
+    emit(IRStmt_WrTmp(t, e));
     return IRExpr_RdTmp(t);
 }
 
-static IRExpr *bin(IRSB *sb, IROp op, IRType type, IRExpr *a, IRExpr *b)
-{
-    return assign(sb, type, IRExpr_Binop(op, a, b));
-}
+static IRExpr *bin(IROp op, IRExpr *a, IRExpr *b) { return assign(Ity_I64, IRExpr_Binop(op, a, b)); }
+static IRExpr *load(IRExpr *at) { return assign(Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, at)); }
+static void store(IRExpr *at, IRExpr *value) { emit(IRStmt_Store(Iend_LE, at, value)); }
 
-static void emit_call(IRSB *sb, IRExpr *guard, IRExpr *va, struct cap_site *site)
+static void emit_call(void *fn, IRExpr **args, Int n, IRExpr *guard)
 {
-    static void *const one[] = { [MMU_LOAD] = cap_load, [MMU_STORE] = cap_store };
-    void *fn = site->conditional ? (void *)cap_access_conditional : site->group > 1 ? (void *)cap_group : one[site->kind];
-    IRDirty *d = unsafeIRDirty_0_N(2, "cap_access", VG_(fnptr_to_fnentry)(fn), mkIRExprVec_2(va, word((UWord)site)));
+    IRDirty *d = unsafeIRDirty_0_N(n, "cap_access", VG_(fnptr_to_fnentry)(fn), args);
     if (guard)
         d->guard = guard;
-    addStmtToIRSB(sb, IRStmt_Dirty(d));
+    emit(IRStmt_Dirty(d));
 }
 
-/* True (a 1-bit expression) unless size bytes at va lie in the page of va's slot. */
-static IRExpr *not_in_slot(IRSB *sb, UChar kind, IRExpr *va, Long size)
+static void emit_call_with_site(void *fn, IRExpr *va, const struct cap_site *site, IRExpr *guard)
 {
-    UWord base = (UWord)cap_fast.slot[kind];
-    IRExpr *off = bin(sb, Iop_And64, Ity_I64, bin(sb, Iop_Shr64, Ity_I64, va, IRExpr_Const(IRConst_U8(PAGE_LG2 - 3))),
-                      word(cap.slot_mask[kind] * 8));
-    IRExpr *at = bin(sb, Iop_Add64, Ity_I64, off, word(base));
-    IRExpr *slot = assign(sb, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, at));
-    IRExpr *diff = bin(sb, Iop_Sub64, Ity_I64, va, slot);
-    return assign(sb, Ity_I1, IRExpr_Unop(Iop_Not1, bin(sb, Iop_CmpLE64U, Ity_I1, diff, word(PAGE_BYTES - (UWord)size))));
+    emit_call(fn, mkIRExprVec_2(va, word((UWord)site)), 2, guard);
+}
+
+/* ---- marks and counters ------------------------------------------------------------------------------------------ */
+
+/* What to add to the address of cap_marks for a field of the mark that an address looks at. */
+static IRExpr *mark_offset(IRExpr *va)
+{
+    return bin(Iop_And64, bin(Iop_Shr64, va, IRExpr_Const(IRConst_U8(PAGE_LG2 - 4))), word((MMU_MARKS - 1) * sizeof(struct mmu_mark)));
+}
+
+static IRExpr *field(IRExpr *offset, const void *of_first)
+{
+    return bin(Iop_Add64, offset, word((UWord)of_first));
+}
+
+/* Leaves the next number at a mark. */
+static void emit_use(IRExpr *used_at)
+{
+    store(load(used_at), now.clock);
+    now.clock = bin(Iop_Add64, now.clock, word(1));
+}
+
+/* What the block's end and its side exits leave behind. */
+static void emit_clock(void) { emit(IRStmt_Put(now.shadow + CAP_CLOCK_AT, now.clock)); }
+
+static void emit_count(const ULong *counter)
+{
+    Long distance = (const UChar *)counter - (const UChar *)cap_counter;
+    Bool near = distance >= 0 && distance < 1ll << 31;
+    IRExpr *at = near ? bin(Iop_Add64, now.counters, word((UWord)distance)) : word((UWord)counter);
+    store(at, bin(Iop_Add64, load(at), word(1)));
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
+
+/* One that the thread's state and the address describe. */
+static Bool is_plain(const IRSB *in, const struct planned *a)
+{
+    const IRStmt *st = in->stmts[a->stmt];
+    Bool load_or_store = st->tag == Ist_Store || (st->tag == Ist_WrTmp && st->Ist.WrTmp.data->tag == Iex_Load);
+    return a->group == 1 && !a->guard && load_or_store && cap_plain_access(a->kind, a->size_bytes);
+}
+
+static void emit_model_call(const IRSB *in, const struct planned *a, const struct cap_site *site, IRExpr *guard)
+{
+    if (is_plain(in, a))
+        emit_call(cap_plain_access(a->kind, a->size_bytes), mkIRExprVec_1(a->va), 1, guard);
+    else
+        emit_call_with_site(a->guard ? cap_access_conditional : a->group > 1 ? cap_group : cap_access, a->va, site, guard);
 }
 
 /* a begins a group: its sites follow each other. */
-static void emit_access(IRSB *sb, const struct planned *a, struct cap_site *site)
+static void emit_access(const IRSB *in, const struct planned *a, const struct cap_site *site)
 {
-    IRExpr *guard = a->guard, *low = a->va;
-    if (!guard && cap.opt.filter && a->high - a->low <= (Long)PAGE_BYTES) {
-        if (a->low != a->offset)
-            low = bin(sb, Iop_Sub64, Ity_I64, a->va, word((UWord)(a->offset - a->low)));
-        guard = not_in_slot(sb, a->kind, low, a->high - a->low);
+    const struct mmu_mark *first = cap_marks.mark[a->kind];
+    IRExpr *low = a->va, *offset, *into, *hit;
+    if (a->guard || !cap.opt.filter) {
+        emit_model_call(in, a, site, a->guard);
+        return;
     }
-    emit_call(sb, guard, a->va, site);
+    tl_assert(a->high - a->low <= (Long)PAGE_BYTES);
+    if (a->low != a->offset)
+        low = bin(Iop_Sub64, a->va, word((UWord)(a->offset - a->low)));
+    offset = mark_offset(low);
+    into = bin(Iop_Sub64, low, load(field(offset, &first->page)));
+    hit = assign(Ity_I1, IRExpr_Binop(Iop_CmpLE64U, into, word(PAGE_BYTES - (UWord)(a->high - a->low))));
+    emit_model_call(in, a, site, assign(Ity_I1, IRExpr_Unop(Iop_Not1, hit)));
+    emit_use(field(offset, &first->used));
 }
 
-static void emit_fetch(IRSB *sb, Addr ip, Addr va, struct cap_site *site)
+static void emit_fetch(Addr ip, Addr va)
 {
-    IRDirty *d = unsafeIRDirty_0_N(1, "cap_fetch", VG_(fnptr_to_fnentry)(cap_fetch), mkIRExprVec_1(word((UWord)site)));
-    *site = (struct cap_site){ .s.ip = ip, .fetched = va, .size_bytes = 1, .kind = MMU_FETCH };
-    if (cap.opt.filter) {
-        UWord at = (UWord)&cap_fast.slot[MMU_FETCH][(va >> PAGE_LG2) & cap.slot_mask[MMU_FETCH]];
-        IRExpr *slot = assign(sb, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, word(at)));
-        d->guard = bin(sb, Iop_CmpNE64, Ity_I1, slot, word(page_of(va)));
-    }
-    addStmtToIRSB(sb, IRStmt_Dirty(d));
+    struct mmu_mark *mark = &cap_marks.mark[MMU_FETCH][va >> PAGE_LG2 & (MMU_MARKS - 1)];
+    struct cap_site *site = now.site++;
+    IRExpr *guard = NULL;
+    *site = (struct cap_site){ .ip = ip, .fetched = va, .size_bytes = 1, .kind = MMU_FETCH };
+    if (cap.opt.filter)
+        guard = assign(Ity_I1, IRExpr_Binop(Iop_CmpNE64, load(word((UWord)&mark->page)), word(page_of(va))));
+    emit_call(cap_fetch, mkIRExprVec_1(word((UWord)site)), 1, guard);
+    if (cap.opt.filter)
+        emit_use(word((UWord)&mark->used));
 }
 
-static void emit_count(IRSB *sb, ULong *counter)
-{
-    IRExpr *at = word((UWord)counter);
-    IRExpr *old = assign(sb, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, at));
-    addStmtToIRSB(sb, IRStmt_Store(Iend_LE, at, bin(sb, Iop_Add64, Ity_I64, old, word(1))));
-}
-
-/* The fetch checks of one instruction; returns the next free site. */
-static struct cap_site *emit_fetches(IRSB *out, Addr ip, UInt len, Addr *page, struct cap_site *site)
+/* The fetch checks of one instruction. */
+static void emit_fetches(Addr ip, UInt len)
 {
     Addr last = page_of(ip + (len ? len : 1) - 1);
-    if (!cap.opt.filter || page_of(ip) != *page)
-        emit_fetch(out, ip, ip, site++);
+    if (!cap.opt.filter || page_of(ip) != now.page)
+        emit_fetch(ip, ip);
     if (last != page_of(ip))
-        emit_fetch(out, ip, last, site++);
-    *page = last;
-    return site;
+        emit_fetch(ip, last);
+    now.page = last;
 }
 
-/* Sites of a group need their distance from its first. */
-static void fill_site(struct cap_site *site, const struct planned *p)
+/* The site of an access that needs one; those of a group follow each other and need their distance from its first. */
+static struct cap_site *fill_site(const IRSB *in, const struct planned *p)
 {
     static Long group_offset;
+    if (is_plain(in, p))
+        return NULL;
     if (p->group)
         group_offset = p->offset;
-    *site = (struct cap_site){ .s.ip = plan.insn[p->insn].ip, .size_bytes = p->size_bytes, .kind = p->kind,
-                               .conditional = p->guard != NULL, .group = (UChar)p->group,
-                               .from_first = p->guard ? 0 : (Int)(p->offset - group_offset) };
+    *now.site = (struct cap_site){ .ip = plan.insn[p->insn].ip, .size_bytes = p->size_bytes, .kind = p->kind,
+                                   .conditional = p->guard != NULL, .group = (UChar)p->group,
+                                   .from_first = p->guard ? 0 : (Int)(p->offset - group_offset) };
+    return now.site++;
 }
 
-static void emit_block(IRSB *out, const IRSB *in, Int first, struct cap_block *block)
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+
+/* A group's sites are filled before its fetches' neighbours: a group spans no fetch. */
+static void emit_block(const IRSB *in, Int first)
 {
-    struct cap_site *site = block->site, *fetch = block->site + plan.accesses;
-    UInt a = 0, region = 0;
-    Addr page = 1;
-    emit_count(out, &block->region[region++].executed);
+    const ULong *counter = now.block->executed;
+    UInt a = 0;
+    now.page = 1; /* no page starts there */
+    now.clock = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_CLOCK_AT, Ity_I64));
+    now.counters = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_COUNTERS_AT, Ity_I64));
+    emit_count(counter++);
     for (Int i = first; i < in->stmts_used; i++) {
         IRStmt *st = in->stmts[i];
         if (st->tag == Ist_IMark) {
-            addStmtToIRSB(out, st);
-            fetch = emit_fetches(out, st->Ist.IMark.addr, st->Ist.IMark.len, &page, fetch);
+            emit(st);
+            emit_fetches(st->Ist.IMark.addr, st->Ist.IMark.len);
             continue;
         }
-        for (; a < plan.accesses && plan.access[a].stmt == i; a++, site++) {
+        for (; a < plan.accesses && plan.access[a].stmt == i; a++) {
             const struct planned *p = &plan.access[a];
-            fill_site(site, p);
+            const struct cap_site *site = fill_site(in, p);
             if (p->group)
-                emit_access(out, p, site);
+                emit_access(in, p, site);
         }
-        addStmtToIRSB(out, st);
         if (st->tag == Ist_Exit)
-            emit_count(out, &block->region[region++].executed);
+            emit_clock();
+        emit(st);
+        if (st->tag == Ist_Exit)
+            emit_count(counter++);
     }
-    tl_assert(fetch == block->site + block->sites);
+    emit_clock();
+    tl_assert(now.site == now.block->site + now.block->sites);
+}
+
+static UInt sites_needed(const IRSB *in)
+{
+    UInt n = plan.fetches;
+    for (UInt i = 0; i < plan.accesses; i++)
+        n += !is_plain(in, &plan.access[i]);
+    return n;
 }
 
 IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout, const VexGuestExtents *extents,
                      const VexArchInfo *host, IRType guest_word, IRType host_word)
 {
-    IRSB *out = deepCopyIRSBExceptStmts(in);
     Int first = plan_block(in);
-    struct cap_block *block = cap_block_new((Addr)closure->nraddr, plan.regions, plan.insns, plan.accesses + plan.fetches);
+    struct cap_block *block = cap_block_new((Addr)closure->nraddr, plan.regions, plan.insns, sites_needed(in));
     VG_(memcpy)(block->region, plan.region, plan.regions * sizeof plan.region[0]);
     VG_(memcpy)(block->insn, plan.insn, plan.insns * sizeof plan.insn[0]);
     for (UInt i = 0; i < plan.insns; i++) {
@@ -153,9 +227,13 @@ IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout 
         if (plan.insn[i].ip >= block->high)
             block->high = plan.insn[i].ip + 1;
     }
+    now.out = deepCopyIRSBExceptStmts(in);
+    now.block = block;
+    now.shadow = layout->total_sizeB;
+    now.site = block->site;
     for (Int i = 0; i < first; i++)
-        addStmtToIRSB(out, in->stmts[i]);
-    emit_block(out, in, first, block);
-    (void)layout; (void)extents; (void)host; (void)guest_word; (void)host_word;
-    return out;
+        emit(in->stmts[i]);
+    emit_block(in, first);
+    (void)extents; (void)host; (void)guest_word; (void)host_word;
+    return now.out;
 }

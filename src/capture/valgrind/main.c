@@ -103,8 +103,6 @@ static void begin_session(void)
     if (!cfg.machine.ram || !block || !(cap.sim = sim_create(block, bytes, &cfg)))
         cannot_begin("no room for the simulated memory; try --ram with a smaller size");
     cap.mmu = sim_mmu(cap.sim);
-    for (UInt kind = 0; kind < 3; kind++)
-        cap.slot_mask[kind] = mmu_fast_mask(cap.mmu, kind);
     cap.kernel = sim_kernel(cap.sim);
     cap.proc = proc_new(cap.kernel, VG_(basename)(VG_(args_the_exename)));
     if (cap.opt.check && !sim_check_begin(cap.sim))
@@ -163,14 +161,21 @@ static Addr call_of[MAX_THREADS];    /* the system call each was last in        
 void cap_switch_to(ThreadId tid)
 {
     UInt cpu = tid < MAX_THREADS ? cpu_of[tid] : 0;
+    cap.tid = tid;
     if (LIKELY(cpu == cap.cpu) || !cap.running)
         return;
-    mmu_bind_fast(cap.mmu, cap.cpu, NULL);
+    mmu_bind_marks(cap.mmu, cap.cpu, NULL);
     cap.cpu = cpu;
     if (proc_current(cap.kernel, cpu) != cap.proc)
         proc_run_on(cap.kernel, cpu, cap.proc);
-    mmu_bind_fast(cap.mmu, cpu, &cap_fast);
+    mmu_bind_marks(cap.mmu, cpu, &cap_marks);
 }
+
+/* Instrumented code keeps two words in the thread's shadow registers, which it reaches with one instruction each: the
+ * last number left at a mark, and where the counters are.  Returning from a signal handler restores shadow registers, and
+ * threads have their own; numbers must go on growing all the same. */
+static struct { ULong clock, *counters; } in_shadow = { 1, cap_counter };
+enum { CHECKS_MAX = 4096 };   /* of a block: one that a fault ended may have left that many numbers unsaid       */
 
 static void thread_runs(ThreadId tid, ULong blocks_dispatched)
 {
@@ -178,6 +183,14 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     if (UNLIKELY(!cap.running))
         cap_begin(tid);
     cap_switch_to(tid);
+    VG_(set_shadow_regs_area)(tid, 1, 0, sizeof in_shadow, (const UChar *)&in_shadow);
+}
+
+static void thread_stops(ThreadId tid, ULong blocks_dispatched)
+{
+    (void)blocks_dispatched;
+    VG_(get_shadow_regs_area)(tid, (UChar *)&in_shadow.clock, 1, CAP_CLOCK_AT, sizeof in_shadow.clock);
+    in_shadow.clock += CHECKS_MAX;
 }
 
 /* A call that waits ends after other threads ran and made calls of their own. */
@@ -278,6 +291,7 @@ static void before_options(void)
     VG_(needs_command_line_options)(option, usage, debug_usage);
     VG_(needs_syscall_wrapper)(cap_pre_syscall, cap_post_syscall);
     VG_(track_start_client_code)(thread_runs);
+    VG_(track_stop_client_code)(thread_stops);
     VG_(track_pre_thread_ll_create)(thread_created);
     VG_(track_pre_thread_ll_exit)(thread_ended);
     VG_(track_pre_mem_read)(kernel_reads);
