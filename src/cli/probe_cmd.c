@@ -117,31 +117,43 @@ static void seen(void *ctx, double done)
     *last = percent;
 }
 
-static bool measure(const struct probe_options *o, const struct mmu_profile *host, struct probe_result *r, struct apply_where *w)
+/* NULL: said why. */
+static struct chase *begin(struct apply_where *w)
+{
+    const char *why;
+    struct chase *c = chase_begin(&why);
+
+    if (!c)
+        say("cannot measure: %s", why);
+    else
+        w->cpu = chase_cpu(c);
+    return c;
+}
+
+static bool measure(const struct probe_options *o, struct chase *c, const struct mmu_profile *host, struct probe_result *r, struct apply_where *w)
 {
     unsigned percent = 0;
     struct probe_plan plan = { o->quick ? ROUNDS_QUICK : ROUNDS, apply_hint(host), seen, &percent };
-    const char *why;
-    struct chase *c = chase_begin(&why);
-    struct bench bench;
+    struct bench bench = chase_bench(c);
     bool good;
 
-    if (!c) {
-        say("cannot measure: %s", why);
-        return false;
-    }
-    bench = chase_bench(c);
     progress_begin("measuring");
     errno = 0;
     good = probe_run(&bench, &plan, r);
     progress_end();
     if (!good)
         say("cannot measure: pages cannot be mapped: %s", strerror(errno));
-    w->cpu = chase_cpu(c);
     w->ghz = chase_ghz(c);
     w->huge_control = chase_control_is_huge(c);
-    chase_end(c);
     return good;
+}
+
+/* The CPUID of the very CPU that is measured: on hybrid processors others differ. */
+static const struct mmu_profile *profile_of_cpu(int cpu)
+{
+    char word[32];
+    snprintf(word, sizeof word, "host:%d", cpu);
+    return find_profile("probe", word);
 }
 
 static bool write_profile(const char *file, const struct mmu_profile *p)
@@ -160,18 +172,34 @@ static bool write_profile(const char *file, const struct mmu_profile *p)
     return good;
 }
 
-int cmd_probe(int argc, char **argv)
+static bool show_and_write(const struct probe_options *o, const struct mmu_profile *host, const struct probe_result *r, const struct apply_where *w)
 {
     static struct mmu_profile_store measured;
+    FILE *out = strcmp(o->file, "-") ? stdout : stderr;
+    struct probe_hint hint = apply_hint(host);
+    bool good;
+
+    fprintf(out, "%s, logical CPU %d, at %.2f GHz\n\n", host->title, w->cpu, w->ghz);
+    show_curve(out, r);
+    show_result(out, r, &hint);
+    apply_result(host, r, w, &measured);
+    good = write_profile(o->file, &measured.profile);
+    if (good && strcmp(o->file, "-") && strcmp(o->file, "/dev/null"))
+        fprintf(out, "\nWritten to %s, each number marked measured or not: pagewalk run --cpu %s%s -- PROGRAM\n", o->file,
+                strchr(o->file, '/') ? "" : "./", o->file);
+    return good && !fflush(out);
+}
+
+int cmd_probe(int argc, char **argv)
+{
     static struct probe_result result;
     const struct mmu_profile *host;
     struct apply_where where = { 0 };
     struct probe_options o;
-    struct probe_hint hint;
+    struct chase *c;
     char date[16];
     time_t now = time(NULL);
     int status = parse(argc, argv, &o);
-    FILE *out;
     bool good;
 
     if (status == STATUS_HELP)
@@ -179,24 +207,15 @@ int cmd_probe(int argc, char **argv)
     if (status)
         return status;
     setlocale(LC_CTYPE, "");
-    out = strcmp(o.file, "-") ? stdout : stderr;
-    host = output_check(o.file) ? find_profile("probe", "host") : NULL;
-    if (!host)
-        return STATUS_OURS;
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&now));
     where.date = date;
-    good = measure(&o, host, &result, &where);
-    if (good) {
-        hint = apply_hint(host);
-        fprintf(out, "%s, logical CPU %d, at %.2f GHz\n\n", host->title, where.cpu, where.ghz);
-        show_curve(out, &result);
-        show_result(out, &result, &hint);
-        apply_result(host, &result, &where, &measured);
-        good = write_profile(o.file, &measured.profile);
-    }
+    c = output_check(o.file) ? begin(&where) : NULL;
+    if (!c)
+        return STATUS_OURS;
+    host = profile_of_cpu(where.cpu);
+    good = host && measure(&o, c, host, &result, &where);
+    chase_end(c);
+    good = good && show_and_write(&o, host, &result, &where);
     profile_release(host);
-    if (good && strcmp(o.file, "-") && strcmp(o.file, "/dev/null"))
-        fprintf(out, "\nWritten to %s, each number marked measured or not: pagewalk run --cpu %s%s -- PROGRAM\n", o.file,
-                strchr(o.file, '/') ? "" : "./", o.file);
-    return good && !fflush(out) ? 0 : STATUS_OURS;
+    return good ? 0 : STATUS_OURS;
 }
