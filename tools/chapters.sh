@@ -7,7 +7,7 @@
 # each up to the next <!-- end -->.  check: exit status 1 when a chapter shows anything else; write: put it there.
 set -u
 [ $# -eq 3 ] || { echo "usage: chapters.sh check|write DOC_TABLES PAGEWALK" >&2; exit 2; }
-verb=$1 tables=$2 pagewalk=$3 failed=0
+verb=$1 tables=$(realpath "$2") pagewalk=$(realpath "$3") failed=0
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
