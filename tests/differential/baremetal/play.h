@@ -36,7 +36,7 @@ enum quirk {
     QUIRK_PKRU_BY_MODE = 256,   /* PKRU: AD only in user mode, WD for supervisor pages, too                          */
     QUIRK_1G_UNREPORTED = 512,  /* 1 GiB pages work though CPUID does not report them                                */
     QUIRK_CR0_UNCHECKED = 1024, /* no write of CR0 gives #GP                                                         */
-    QUIRK_EFER_UNCHECKED = 2048,
+    QUIRK_EFER_UNCHECKED = 2048, /* nor of EFER                                                                     */
 };
 
 struct playing;

@@ -160,25 +160,29 @@ static bool take_line(struct replaying *r, const char *line, bool *done)
     return true; /* other lines are the emulator's own talk */
 }
 
-static void too_long(int signal)
+static volatile sig_atomic_t stop; /* too long a silence, or somebody stops us: ends the read in progress          */
+
+static void on_signal(int signal)
 {
-    (void)signal; /* ends the read in progress */
+    stop = signal;
 }
 
 bool replay(const struct way *w, const char *image, const struct params *p, bool verbose, struct tally *t)
 {
     struct replaying r = { .way = w, .p = p, .t = t, .next = p->first, .verbose = verbose };
-    struct sigaction action = { .sa_handler = too_long };
+    struct sigaction action = { .sa_handler = on_signal };
     struct running emulator;
     char line[512];
     bool done = false;
 
     layout_make(p, &r.layout);
     sigaction(SIGALRM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     emulator_start(w, image, p, &emulator);
     do
         alarm(SILENCE_SECONDS);
-    while (fgets(line, sizeof line, emulator.from) && take_line(&r, line, &done));
+    while (fgets(line, sizeof line, emulator.from) && take_line(&r, line, &done) && !stop);
     alarm(0);
     emulator_stop(&emulator, !done);
     if (!done)
