@@ -7,7 +7,8 @@
 #include "pagewalk/types.h"
 
 #define X86_PTE_P (1ull << 0)
-#define X86_PTE_RW (1ull << 1)
+#define X86_PTE_RW_BIT 1
+#define X86_PTE_RW (1ull << X86_PTE_RW_BIT)
 #define X86_PTE_US (1ull << 2)
 #define X86_PTE_PWT (1ull << 3)
 #define X86_PTE_PCD (1ull << 4)

@@ -42,6 +42,7 @@ enum mmu_feature {
     MMU_NX = 1u << 0, MMU_PSE36 = 1u << 1, MMU_PGE = 1u << 2, MMU_PCID = 1u << 3, MMU_INVPCID = 1u << 4,
     MMU_SMEP = 1u << 5, MMU_SMAP = 1u << 6, MMU_PKU = 1u << 7, MMU_PKS = 1u << 8, MMU_LA57 = 1u << 9,
     MMU_PDPE1GB = 1u << 10, MMU_PSE = 1u << 11, MMU_PAE = 1u << 12, MMU_PAT = 1u << 13, MMU_LM = 1u << 14,
+    MMU_SHSTK = 1u << 15,
 };
 
 struct mmu_config {
@@ -79,8 +80,11 @@ enum mmu_kind { MMU_LOAD, MMU_STORE, MMU_FETCH }; /* a read-modify-write is one 
 enum mmu_access_flag {
     MMU_IMPLICIT = 1, /* implicit supervisor access (GDT, IDT, TSS): supervisor even at CPL 3 (SDM3 4.6.1)    */
     MMU_SS = 2,       /* through SS: a non-canonical address gives #SS, not #GP                               */
+    MMU_SHADOW = 4,   /* a shadow-stack load or store (CALL, RET, SAVEPREVSSP...), at CPL 3 a user's, below and implicit
+                         a supervisor's; while CR4.CET=0: #UD                                                 */
+    MMU_WRUSS = 8,    /* what WRUSS does: a user shadow-stack store at CPL 0; at CPL 3: #GP                   */
 };
-enum mmu_status { MMU_OK, MMU_FAULT_PF, MMU_FAULT_GP, MMU_FAULT_SS };
+enum mmu_status { MMU_OK, MMU_FAULT_PF, MMU_FAULT_GP, MMU_FAULT_SS, MMU_FAULT_UD };
 enum mmu_by { MMU_BY_L1, MMU_BY_STLB, MMU_BY_WALK };
 
 struct mmu_result {
@@ -120,7 +124,7 @@ enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, 
  *     63  62  61   60         59                                              0
  *     kind    SS   IMPLICIT   address; bit 59 stands for the bits above it, too
  *
- * kind is enum mmu_kind (3 is not allowed), bits 61:60 are enum mmu_access_flag.  An address whose bits 63:59 differ,
+ * kind is enum mmu_kind (3 is not allowed), bits 61:60 are those two of enum mmu_access_flag.  An address whose bits 63:59 differ,
  * which no mode knows, has no record; an access that crosses a page is two records. */
 #define MMU_RECORD_FLAGS_SHIFT 60
 #define MMU_RECORD_KIND_SHIFT 62
@@ -153,6 +157,7 @@ struct mmu_walk {
     struct mmu_step step[5];
     u8 steps;
     u8 user, writable, nx, global, pkey; /* combined rights over the path (valid when a leaf was reached)     */
+    u8 shadow;             /* CR4.CET=1 and a shadow-stack page: R/W=0 and D=1 in the leaf, R/W=1 above        */
     const char *rule;      /* the rule that decided, with its section: static text                            */
 };
 void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *w);
@@ -375,8 +380,8 @@ const struct mmu_profile *mmu_profile_find(const char *name);    /* NULL if unkn
 
 /* ---- looking inside (listings of the scenario language, tests) ---------------------------------------------- */
 
-struct mmu_tlb_view { const char *array; u64 va; u64 pa; u16 set, way; u16 pcid; u8 page_lg2, user, writable, nx, global, dirty, pkey; };
-/* Calls see() for each valid entry of the CPU, array by array, set by set, way by way. */
+struct mmu_tlb_view { const char *array; u64 va; u64 pa; u16 set, way; u16 pcid; u8 page_lg2, user, writable, nx, global, dirty, pkey, shadow; };
+/* shadow: as in struct mmu_walk.  Calls see() for each valid entry of the CPU, array by array, set by set, way by way. */
 void mmu_each_tlb(const struct mmu *m, unsigned cpu, void (*see)(void *ctx, const struct mmu_tlb_view *v), void *ctx);
 struct mmu_psc_view { u64 va; u64 table_pa; u16 pcid; u8 level, user, writable, nx; };
 void mmu_each_psc(const struct mmu *m, unsigned cpu, void (*see)(void *ctx, const struct mmu_psc_view *v), void *ctx);

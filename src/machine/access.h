@@ -3,6 +3,7 @@
 #ifndef PAGEWALK_MACHINE_ACCESS_H
 #define PAGEWALK_MACHINE_ACCESS_H
 
+#include "arch/x86_pte.h"
 #include "machine/cpu.h"
 
 struct access {
@@ -12,6 +13,7 @@ struct access {
     u64 va;
     enum mmu_kind kind;
     bool implicit;
+    unsigned flags; /* enum mmu_access_flag                                                                      */
     struct mmu_result *r;
 };
 
@@ -34,15 +36,37 @@ static inline bool operand_leaves_canonical(const struct cpu *c, enum mmu_kind k
     return kind != MMU_FETCH && c->mode.paging == PAGING_LONG && canonical(&c->mode, va) && !canonical(&c->mode, last);
 }
 
-/* ALLOW_ bits of a translation, by the registers of this moment. */
-static inline u32 allow(const struct cpu *c, bool implicit, u64 data)
+#define SHADOW_FLAGS ((unsigned)(MMU_SHADOW | MMU_WRUSS))
+
+/* Whose shadow-stack access it is. */
+static inline bool shadow_user(const struct cpu *c, unsigned flags)
 {
-    return rights_allow(c->now, implicit, (u32)(data & DATA_RIGHTS), data_key(data));
+    return flags & MMU_WRUSS || (c->reg.cpl == 3 && !(flags & MMU_IMPLICIT));
+}
+
+/* An explicit access of the ordinary kind: what slots stand for. */
+static inline bool plain(unsigned flags) { return !(flags & (MMU_IMPLICIT | SHADOW_FLAGS)); }
+
+/* ALLOW_ bits of a translation, by the registers of this moment. */
+static inline u32 allow(const struct cpu *c, unsigned flags, u64 data)
+{
+    u32 rights = (u32)(data & DATA_RIGHTS), key = data_key(data);
+    if (RARE(flags & SHADOW_FLAGS))
+        return rights_allow_shadow(c->now, shadow_user(c, flags), rights, key, data_shadow(data));
+    return rights_allow(c->now, flags & MMU_IMPLICIT, rights, key);
 }
 
 static inline bool allowed(const struct access *a, u64 data)
 {
-    return allow(a->c, a->implicit, data) >> a->kind & 1;
+    return allow(a->c, a->flags, data) >> a->kind & 1;
+}
+
+/* 4.7: the bits of an error code that tell of the access. */
+static inline u32 error_of(const struct cpu *c, enum mmu_kind kind, unsigned flags)
+{
+    if (RARE(flags & SHADOW_FLAGS))
+        return PF_SS | (kind == MMU_STORE ? PF_W : 0) | (shadow_user(c, flags) ? PF_U : 0);
+    return c->now->error[flags & MMU_IMPLICIT][kind];
 }
 
 static inline enum mmu_status told(const struct access *a, bool global)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * explain.c - mmu_walk(): what an access would meet with cold caches, entry by entry, with the rule that decided.
  * Changes nothing.  For explanations, listings and tests. */
+#include "machine/access.h"
 #include "machine/walk.h"
 
 /* The rule behind a reserved bit: the first that applies, in the order of 4.5. */
@@ -51,22 +52,38 @@ static u8 marks(const struct cpu *c, const struct walk *w, bool store)
     }
 }
 
+/* APM2 5.7.3 in its order; NULL: allowed. */
+static const char *shadow_rule(const struct cpu *c, enum mmu_kind kind, unsigned flags, u64 data)
+{
+    bool user_page = data & R_US, user = shadow_user(c, flags);
+    if (!data_shadow(data))
+        return "shadow-stack access to a page that is none: R/W=0 and D=1 in the leaf, R/W=1 above (APM2 5.7.2)";
+    if (user != user_page)
+        return user ? "user shadow-stack access to a supervisor page (APM2 5.7.3)"
+                    : "supervisor shadow-stack access to a user page (APM2 5.7.3)";
+    if (allow(c, flags, data) >> kind & 1)
+        return NULL;
+    return user_page ? "PKRU forbids the access (SDM3 4.6.2)" : "PKRS forbids the access (SDM3 4.6.2)";
+}
+
 /* A leaf was reached: rights, then the result. */
-static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind kind, bool implicit,
+static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind kind, unsigned flags,
                        struct mmu_walk *out)
 {
     u64 va = out->r.va, data = walk_data(c, va, w);
+    bool implicit = flags & MMU_IMPLICIT, shadow = flags & SHADOW_FLAGS;
     u32 rights = (u32)(data & DATA_RIGHTS), key = data_key(data);
     out->user = (rights & R_US) != 0;
     out->writable = (rights & R_RW) != 0;
     out->nx = (rights & R_XD) != 0;
     out->global = (data & DATA_G) != 0;
     out->pkey = (u8)key;
-    const char *refused = rights_rule(&c->reg, c->mode.paging, kind, implicit, rights, key);
+    out->shadow = data_shadow(data) && c->reg.cr4 & X86_CR4_CET;
+    const char *refused = shadow ? shadow_rule(c, kind, flags, data) : rights_rule(&c->reg, c->mode.paging, kind, implicit, rights, key);
     if (refused) {
         out->rule = refused;
         out->r.status = MMU_FAULT_PF;
-        out->r.error = PF_P | c->now->error[implicit][kind] |
+        out->r.error = PF_P | error_of(c, kind, flags) |
                        (rights_key_denies(c->now, kind, implicit, rights, key) ? PF_PK : 0);
         return;
     }
@@ -79,6 +96,16 @@ static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind 
 
 static bool settled_without_walk(const struct cpu *c, unsigned flags, struct mmu_walk *out)
 {
+    if (flags & SHADOW_FLAGS && !(c->reg.cr4 & X86_CR4_CET)) {
+        out->r.status = MMU_FAULT_UD;
+        out->rule = "CR4.CET=0: there are no shadow-stack accesses (APM2 5.7)";
+        return true;
+    }
+    if (flags & MMU_WRUSS && c->reg.cpl == 3) {
+        out->r.status = MMU_FAULT_GP;
+        out->rule = "WRUSS is an instruction of CPL 0 (APM2 5.7.1)";
+        return true;
+    }
     if (c->mode.paging != PAGING_LONG)
         out->r.va &= 0xffffffff;
     if (!canonical(&c->mode, out->r.va)) {
@@ -98,7 +125,6 @@ void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, uns
 {
     CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
     const struct cpu *c = &m->cpu[cpu];
-    bool implicit = flags & MMU_IMPLICIT;
     struct walk w;
     *out = (struct mmu_walk){ .r = { .va = va, .kind = (u8)kind, .by = MMU_BY_WALK, .pieces = 1 } };
     if (settled_without_walk(c, flags, out))
@@ -107,11 +133,11 @@ void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, uns
     tell_steps(c, &w, out);
     u32 reads = w.no_read ? 0 : w.top - w.last + 1u;
     if (w.verdict == MMU_STEP_LEAF) {
-        judge_leaf(c, &w, kind, implicit, out);
+        judge_leaf(c, &w, kind, flags, out);
     } else {
         out->rule = verdict_rule(m, c, &out->step[out->steps - 1]);
         out->r.status = MMU_FAULT_PF;
-        out->r.error = c->now->error[implicit][kind] | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
+        out->r.error = error_of(c, kind, flags) | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
     }
     out->r.reads = (u8)reads;
     out->r.cycles = m->timing.walk_base_cycles + reads * m->timing.read_far_cycles;

@@ -21,7 +21,7 @@ static enum mmu_status page_fault(const struct access *a, u32 cause, enum mmu_by
     c->stats.pf++;
     c->reg.cr2 = a->va;
     forget_page(c, a->va);
-    return access_fault(a, MMU_FAULT_PF, cause | c->now->error[a->implicit][a->kind], by);
+    return access_fault(a, MMU_FAULT_PF, cause | error_of(c, a->kind, a->flags), by);
 }
 
 /* The cause bits of a refused access to a page that is mapped. */
@@ -139,10 +139,10 @@ static void walk_succeeded(const struct access *a, const struct walk_start *star
         forget_page_seen(a->m, a->cpu, a->va);
     level_fill(c, &port->l2, a->va, data, size, stale != NULL);
     struct tlb *t = level_fill(c, &port->l1, a->va, data, size, stale != NULL);
-    if (!a->implicit)
-        mark_set(c, t, a->kind, a->va, allow(c, false, data), data & DATA_D, port->l1.unit_for[size]);
-    if (!a->implicit)
-        fast_set(c, t->kinds, a->kind, a->va, allow(c, false, data), data & DATA_D, port->l1.unit_for[size]);
+    if (plain(a->flags))
+        mark_set(c, t, a->kind, a->va, allow(c, 0, data), data & DATA_D, port->l1.unit_for[size]);
+    if (plain(a->flags))
+        fast_set(c, t->kinds, a->kind, a->va, allow(c, 0, data), data & DATA_D, port->l1.unit_for[size]);
     c->stats.walks[side_of(a->kind)][stat_size(data)]++;
     c->stats.l1_miss[side_of(a->kind)][stat_size(data)] += !stale;
     answer(a->r, a->va, a->kind, data, PAGE_LG2, MMU_BY_WALK, 0);

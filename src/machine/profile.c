@@ -25,6 +25,7 @@
 #define PKS MMU_PKS
 #define LA57 MMU_LA57
 #define PAGE1G MMU_PDPE1GB
+#define SHSTK MMU_SHSTK
 
 /* A last row of zeros ends each table, so that none is empty. */
 #define TLBS(id) static const struct mmu_tlb_desc id##_tlb[] = {

@@ -78,6 +78,8 @@ static bool may_write_cr0(const struct registers *r, u64 v)
         return false;                                                     /* 4.1.2                               */
     if (enters && r->efer & X86_EFER_LME && !(r->cr4 & X86_CR4_PAE))
         return false;                                                     /* 4.1.2                               */
+    if (r->cr4 & X86_CR4_CET && !(v & X86_CR0_WP))
+        return false;                                                     /* SDM2 MOV-CR: CET needs WP           */
     return !(leaves && r->cr4 & X86_CR4_PCIDE);                           /* 4.10.1                              */
 }
 
@@ -131,6 +133,8 @@ static bool may_write_cr4(const struct mmu *m, const struct registers *r, u64 v)
         return false;                                                     /* 4.1.2                               */
     if (changed & v & X86_CR4_PCIDE && (!lma || r->cr3 & 0xfff))
         return false;                                                     /* 4.10.1                              */
+    if (v & X86_CR4_CET && !(r->cr0 & X86_CR0_WP))
+        return false;                                                     /* SDM2 MOV-CR                         */
     return true;
 }
 

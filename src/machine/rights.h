@@ -44,4 +44,15 @@ static inline unsigned rights_allow(const struct rights *r, bool implicit, unsig
     return allow;
 }
 
+/* Shadow-stack accesses (SDM3 4.6, APM2 5.7): to shadow-stack pages of their own mode alone; not subject to SMAP.  They
+ * need CR4.CET=1, which needs CR0.WP=1, so that a key's WD counts for all of them. */
+static inline unsigned rights_allow_shadow(const struct rights *r, bool user, unsigned rights, unsigned key, bool shadow)
+{
+    unsigned user_page = rights >> 1 & 1;
+    if (!shadow || user != user_page)
+        return 0;
+    return (unsigned)(ALLOW_LOAD | ALLOW_STORE) & ~((r->keys[0][user_page][MMU_LOAD] >> key & 1u) << MMU_LOAD |
+                                                    (r->keys[0][user_page][MMU_STORE] >> key & 1u) << MMU_STORE);
+}
+
 #endif

@@ -7,8 +7,9 @@
  *   tag   63 62  61  60 59   58  57     56        45 44                  0
  *         0  0   0   valid   unit       PCID (0: G)  page number in units
  *   data  63..52     51                        12  11 10 9   8    5  4  3  2  1  0
- *         0          physical address of the unit  0  size   pkey    G  D  XD US RW
+ *         0          physical address of the unit  RO size   pkey    G  D  XD US RW
  *
+ * RO: the leaf alone withholds R/W, the entries above grant it; with D=1 that is a shadow-stack page (4.6).
  * unit is the size of the piece this entry covers, size the size of the page it belongs to.  They differ when a
  * page is kept in an array that has no entries of its size: then a piece of the largest size that the array has
  * is kept (4.10.2.3: "the processor may use several entries for one page").  First levels do so always, second
@@ -44,6 +45,8 @@ static const u8 unit_lg2[UNITS] = { 12, 21, 30, 22 };
 #define DATA_G ((u64)1 << 4)
 #define DATA_KEY_SHIFT 5
 #define DATA_SIZE_SHIFT 9
+#define DATA_LEAF_RO_BIT 11
+#define DATA_LEAF_RO ((u64)1 << DATA_LEAF_RO_BIT)
 #define DATA_PA 0x000ffffffffff000ull
 
 /* The runner-up of a set in a tree-PLRU array: the way touched last in the half of the tree where the most recently
@@ -90,6 +93,7 @@ static inline u32 tag_unit(u64 tag) { return (u32)(tag >> TAG_UNIT_SHIFT) & 3; }
 static inline u64 tag_number(u64 tag) { return tag & TAG_NUMBER; }
 static inline u64 tag_va(u64 tag) { return tag_number(tag) << unit_lg2[tag_unit(tag)]; }
 static inline u32 data_size(u64 data) { return (u32)(data >> DATA_SIZE_SHIFT) & 3; }
+static inline bool data_shadow(u64 data) { return (data & (DATA_LEAF_RO | DATA_D)) == (DATA_LEAF_RO | DATA_D); }
 static inline u32 data_key(u64 data) { return (u32)(data >> DATA_KEY_SHIFT) & 15; }
 
 /* va's number in units, without the canonical sign. */

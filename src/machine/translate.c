@@ -2,6 +2,7 @@
  * translate.c - one access: first level, second level, walk; rights on every way; then the effects.  Called by the
  * embedder for every access that its fast path did not settle.  SDM3 4.6 to 4.10, in this order:
  *
+ *   0  shadow-stack accesses: CR4.CET=1?                  #UD
  *   1  canonical?                                        #GP, #SS; nothing else happens                 3.3.7.1
  *   2  first level of this port: hit, allowed, not a store on D=0: done
  *   3  second level: the same; the first level gets a copy
@@ -26,6 +27,18 @@ static enum mmu_status not_canonical(const struct access *a, unsigned flags)
     return told(a, false);
 }
 
+/* Without CR4.CET no instruction makes such an access; WRUSS is the kernel's. */
+static OUT_OF_LINE bool shadow_possible(const struct access *a)
+{
+    CHECK(a->kind != MMU_FETCH && (!(a->flags & MMU_WRUSS) || a->kind == MMU_STORE));
+    bool cet = a->c->reg.cr4 & X86_CR4_CET, user_wruss = a->flags & MMU_WRUSS && a->c->reg.cpl == 3;
+    if (cet && !user_wruss)
+        return true;
+    a->c->stats.gp += cet;
+    access_fault(a, cet ? MMU_FAULT_GP : MMU_FAULT_UD, 0, MMU_BY_L1);
+    return false;
+}
+
 static OUT_OF_LINE enum mmu_status rewalk_dirty(const struct access *a, u64 data)
 {
     a->c->stats.rewalks_dirty++;
@@ -42,7 +55,7 @@ static OUT_OF_LINE enum mmu_status second_level(const struct access *a)
         return walk_access(a, NULL);
     struct assoc *array = &f.p->t->a;
     u64 data = found_data(&f);
-    u32 may = allow(c, a->implicit, data), unit = f.p->unit, cycles = a->m->timing.stlb_hit_cycles;
+    u32 may = allow(c, a->flags, data), unit = f.p->unit, cycles = a->m->timing.stlb_hit_cycles;
     if (RARE(!(may >> a->kind & 1)))
         return refused_hit(a, data, MMU_BY_STLB);
     enum mmu_side side = side_of(a->kind);
@@ -55,9 +68,9 @@ static OUT_OF_LINE enum mmu_status second_level(const struct access *a)
     answer(a->r, a->va, a->kind, data, unit_lg2[unit], MMU_BY_STLB, cycles);
     u64 page = (data & ~DATA_PA) | (a->r->pa & DATA_PA);
     struct tlb *t = level_fill(c, &port->l1, a->va, page, unit, false);
-    if (!a->implicit)
+    if (plain(a->flags))
         mark_set(c, t, a->kind, a->va, may, data & DATA_D, port->l1.unit_for[unit]);
-    if (!a->implicit)
+    if (plain(a->flags))
         fast_set(c, t->kinds, a->kind, a->va, may, data & DATA_D, port->l1.unit_for[unit]);
     c->stats.cycles_stlb += cycles;
     return told(a, data & DATA_G);
@@ -86,14 +99,13 @@ static enum mmu_status without_paging(struct mmu_result *r, u64 va, enum mmu_kin
     return MMU_OK;
 }
 
-#define ACCESS &(struct access){ m, c, cpu, va, kind, flags & MMU_IMPLICIT, r }
+#define ACCESS &(struct access){ m, c, cpu, va, kind, flags & MMU_IMPLICIT, flags, r }
 
 enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
                               struct mmu_result *r)
 {
     CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
     struct cpu *c = &m->cpu[cpu];
-    bool implicit = flags & MMU_IMPLICIT;
     struct found f;
     if (RARE(c->mode.paging != PAGING_LONG)) {
         va &= 0xffffffff; /* modes without 64-bit addresses wrap at 4 GiB */
@@ -102,21 +114,23 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
     }
     if (LIKELY(!flags && refill(m, c, va, kind, r)))
         return MMU_OK;
+    if (RARE(flags & SHADOW_FLAGS) && !shadow_possible(ACCESS))
+        return (enum mmu_status)r->status;
     c->stats.lookups[side_of(kind)]++;
     if (RARE(!canonical(&c->mode, va)))
         return not_canonical(ACCESS, flags);
     if (!level_find(&c->port[kind].l1, va, c->mode.pcid_tag, &f))
         return second_level(ACCESS);
     u64 data = found_data(&f);
-    u32 may = allow(c, implicit, data);
+    u32 may = allow(c, flags, data);
     if (RARE(!(may >> kind & 1) || (kind == MMU_STORE && !(data & DATA_D))))
         return unsettled_hit(ACCESS, data);
     marks_sync(c, f.p->t, f.set);
     if (f.p->mru[f.set] != f.way)
         make_mru(c, f.p->t, f.set, f.way);
-    if (!implicit)
+    if (plain(flags))
         mark_set(c, f.p->t, kind, va, may, data & DATA_D, f.p->unit);
-    if (!implicit)
+    if (plain(flags))
         fast_set(c, f.p->t->kinds, kind, va, may, data & DATA_D, f.p->unit);
     answer(r, va, kind, data, f.p->lg2, MMU_BY_L1, 0);
     if (RARE(m->observer.translated != NULL))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * view.c - looking into the caches of a CPU; changes nothing.  Called by listings and tests. */
+#include "arch/x86_pte.h"
 #include "machine/cpu.h"
 
 static struct mmu_tlb_view tlb_view(const struct cpu *c, const struct tlb *t, u32 set, u32 way)
@@ -10,7 +11,7 @@ static struct mmu_tlb_view tlb_view(const struct cpu *c, const struct tlb *t, u3
         .set = (u16)set, .way = (u16)way, .pcid = (u16)((tag & TAG_PCID) >> TAG_PCID_SHIFT),
         .page_lg2 = unit_lg2[data_size(data)], .user = (data & R_US) != 0, .writable = (data & R_RW) != 0,
         .nx = (data & R_XD) != 0, .global = (tag & TAG_GLOBAL) != 0, .dirty = (data & DATA_D) != 0,
-        .pkey = (u8)data_key(data),
+        .pkey = (u8)data_key(data), .shadow = data_shadow(data) && c->reg.cr4 & X86_CR4_CET,
     };
 }
 

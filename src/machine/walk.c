@@ -15,6 +15,7 @@ static void walk_32(const struct mmu *m, const struct cpu *c, u64 va, struct wal
         w->verdict = (u8)walk_judge(&c->mode, w->entry[level], level);
         if (w->verdict == MMU_STEP_NOT_PRESENT || w->verdict == MMU_STEP_RESERVED)
             return;
+        w->above = w->all;
         w->all &= w->entry[level];
         if (w->verdict == MMU_STEP_LEAF)
             return;
@@ -66,5 +67,6 @@ u64 walk_data_legacy(const struct cpu *c, u64 va, const struct walk *w)
     u64 offset = ((u64)1 << unit_lg2[size]) - 1;
     u64 frame = size == UNIT_4M ? frame_4m(e) : e & DATA_PA & ~offset;
     return frame | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) | (e & X86_PTE_D ? DATA_D : 0) |
-           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | (u64)size << DATA_SIZE_SHIFT;
+           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | (u64)size << DATA_SIZE_SHIFT |
+           leaf_alone_readonly(w);
 }

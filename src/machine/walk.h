@@ -11,6 +11,7 @@
 struct walk {
     u64 pa[MAX_LEVELS], entry[MAX_LEVELS]; /* by level; levels top down to last were read                         */
     u64 all, any;      /* AND and OR of the entries on the path                                                   */
+    u64 above;         /* AND without the leaf (verdict LEAF only)                                                */
     u8 top, last;
     u8 verdict;        /* enum mmu_step_verdict of the last entry                                                 */
     bool no_read;      /* the PDPTE register is not present: no entry was read                                    */
@@ -50,6 +51,8 @@ static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 v
         verdict = walk_judge(mode, e, level);
         if (verdict == MMU_STEP_NOT_PRESENT || verdict == MMU_STEP_RESERVED)
             break;
+        if (verdict == MMU_STEP_LEAF)
+            w->above = all;
         all &= e;
         any |= e;
         if (verdict == MMU_STEP_LEAF)
@@ -73,6 +76,12 @@ static inline struct walk_start walk_root(const struct cpu *c)
 /* From the root, in any paging mode but PAGING_OFF. */
 void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w);
 
+/* DATA_LEAF_RO of a walk with verdict LEAF. */
+static inline u64 leaf_alone_readonly(const struct walk *w)
+{
+    return (w->above & ~w->entry[w->last] & X86_PTE_RW) << (DATA_LEAF_RO_BIT - X86_PTE_RW_BIT);
+}
+
 /* The translation that a walk with verdict LEAF found, in the form of tlb.h, for the 4 KiB page of va. */
 u64 walk_data_legacy(const struct cpu *c, u64 va, const struct walk *w);
 
@@ -84,7 +93,7 @@ static inline u64 walk_data(const struct cpu *c, u64 va, const struct walk *w)
         return walk_data_legacy(c, va, w);
     return (e & DATA_PA & ~offset) | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) |
            (e & X86_PTE_D ? DATA_D : 0) | (c->mode.global && e & X86_PTE_G ? DATA_G : 0) |
-           (e >> X86_PKEY_SHIFT & 15) << DATA_KEY_SHIFT | (u64)w->last << DATA_SIZE_SHIFT;
+           (e >> X86_PKEY_SHIFT & 15) << DATA_KEY_SHIFT | (u64)w->last << DATA_SIZE_SHIFT | leaf_alone_readonly(w);
 }
 
 /* The entry of a level with the A and D bits that a successful access sets (4.8); the same when nothing is to do. */

@@ -132,6 +132,7 @@ static void tell_access(struct interp *in, unsigned cpu, u64 va, enum mmu_kind k
     text_str(t, mmu_get(in->mmu, cpu, MMU_CPL) ? ", CPL 3" : ", CPL 0");
     text_str(t, mmu_get(in->mmu, cpu, MMU_AC) ? ", AC 1" : "");
     text_str(t, flags & MMU_IMPLICIT ? ", implicit supervisor access" : "");
+    text_str(t, flags & MMU_SHADOW ? ", shadow-stack access" : flags & MMU_WRUSS ? ", user shadow-stack store of WRUSS" : "");
     line_end(in);
 }
 

@@ -122,8 +122,10 @@ const char *by_name(unsigned by) { return by == MMU_BY_L1 ? "l1" : by == MMU_BY_
 
 void put_fault(struct text *t, const struct mmu_result *r, u64 cr2)
 {
+    static const char *const names[] = { [MMU_FAULT_GP] = "#GP", [MMU_FAULT_SS] = "#SS", [MMU_FAULT_UD] = "#UD" };
+
     if (r->status != MMU_FAULT_PF) {
-        text_str(t, r->status == MMU_FAULT_GP ? "#GP" : "#SS");
+        text_str(t, names[r->status]);
         return;
     }
     text_str(t, "#PF err=");
@@ -144,10 +146,11 @@ static void put_access(struct text *t, const struct mmu_result *r)
     text_dec(t, r->reads);
 }
 
-/* What follows the kind and the address of an access: [SIZE] [implicit] [ss]. */
-static bool access_rest(struct interp *in, const struct words *w, unsigned at, u64 *size, unsigned *flags)
+/* What follows the kind and the address of an access: [SIZE] [implicit] [ss] [shadow] [wruss]. */
+static bool access_rest(struct interp *in, const struct words *w, unsigned at, enum mmu_kind kind, u64 *size, unsigned *flags)
 {
-    static const struct flag_name names[] = { { "implicit", MMU_IMPLICIT }, { "ss", MMU_SS }, { NULL, 0 } };
+    static const struct flag_name names[] = { { "implicit", MMU_IMPLICIT }, { "ss", MMU_SS }, { "shadow", MMU_SHADOW },
+                                              { "wruss", MMU_WRUSS }, { NULL, 0 } };
     u64 flag;
 
     *size = 1;
@@ -161,6 +164,10 @@ static bool access_rest(struct interp *in, const struct words *w, unsigned at, u
             return fail(in, "an access has no", &w->w[at]);
         *flags |= (unsigned)flag;
     }
+    if (*flags & MMU_SHADOW && kind == MMU_FETCH)
+        return fail(in, "no code is fetched from a shadow stack", NULL);
+    if (*flags & MMU_WRUSS && kind != MMU_STORE)
+        return fail(in, "wruss writes", NULL);
     return true;
 }
 
@@ -174,7 +181,7 @@ bool cmd_access(struct interp *in, const struct words *w)
         return false;
     if (!word_choice(w->w[at], kind_names, &kind))
         return fail(in, "an access is r, w or x, not", &w->w[at]);
-    if (!need_number(in, w, at + 1, &va) || !access_rest(in, w, at + 2, &size, &flags))
+    if (!need_number(in, w, at + 1, &va) || !access_rest(in, w, at + 2, (enum mmu_kind)kind, &size, &flags))
         return false;
     if (in->options.explain)
         explained_access(in, cpu, va, (u32)size, (enum mmu_kind)kind, flags, &r);

@@ -43,6 +43,7 @@ static void see_tlb(void *ctx, const struct mmu_tlb_view *v)
     put_rights(t, v->user, v->writable, v->nx);
     text_str(t, v->dirty ? " dirty" : "");
     text_str(t, v->global ? " global" : "");
+    text_str(t, v->shadow ? " shadow" : "");
     if (v->pkey) {
         text_str(t, " pkey=");
         text_dec(t, v->pkey);

@@ -65,7 +65,7 @@ static inline void box_begin_full(struct box *b, const char *profile)
     box_profile(b, mmu_profile_find(profile));
     b->cfg.maxphyaddr = 46;
     b->cfg.features = MMU_NX | MMU_PSE36 | MMU_PGE | MMU_PCID | MMU_INVPCID | MMU_SMEP | MMU_SMAP | MMU_PKU | MMU_PKS |
-                      MMU_LA57 | MMU_PDPE1GB | MMU_PSE | MMU_PAE | MMU_PAT | MMU_LM;
+                      MMU_LA57 | MMU_PDPE1GB | MMU_PSE | MMU_PAE | MMU_PAT | MMU_LM | MMU_SHSTK;
     box_make(b);
 }
 

@@ -80,7 +80,7 @@ static void cr4(void **state)
     box_begin_full(&b, "skylake");
     PLAY(&b, { MMU_CR4, X86_CR4_PAE | 0x5074f, true }, /* VME to MCE, PCE to OSXMMEXCPT, FSGSBASE, OSXSAVE */
          { MMU_CR4, 0, false }, { MMU_CR4, X86_CR4_PAE | X86_CR4_LA57, false },
-         { MMU_CR4, X86_CR4_PAE | X86_CR4_CET, false }, { MMU_CR4, X86_CR4_PAE | 1ull << 15, false },
+         { MMU_CR4, X86_CR4_PAE | 1ull << 19, false }, { MMU_CR4, X86_CR4_PAE | 1ull << 15, false },
          { MMU_CR4, X86_CR4_PAE | 1ull << 32, false }, { MMU_CR3, 0x1008, true },
          { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, false }, /* CR3[11:0] is not 0 */
          { MMU_CR3, 0x1000, true }, { MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE, true },
@@ -98,13 +98,13 @@ static void features(void **state)
     (void)state;
     static const struct { u32 feature; u64 cr4; } need[] = {
         { MMU_PSE, X86_CR4_PSE }, { MMU_PGE, X86_CR4_PGE }, { MMU_PCID, X86_CR4_PCIDE }, { MMU_SMEP, X86_CR4_SMEP },
-        { MMU_SMAP, X86_CR4_SMAP }, { MMU_PKU, X86_CR4_PKE }, { MMU_PKS, X86_CR4_PKS },
+        { MMU_SMAP, X86_CR4_SMAP }, { MMU_PKU, X86_CR4_PKE }, { MMU_PKS, X86_CR4_PKS }, { MMU_SHSTK, X86_CR4_CET },
     };
-    for (unsigned i = 0; i < 7; i++)
+    for (unsigned i = 0; i < sizeof need / sizeof *need; i++)
         for (unsigned with = 0; with < 2; with++) {
             struct box b;
             box_profile(&b, mmu_profile_find("champsim"));
-            b.cfg.features = with ? b.cfg.features : b.cfg.features & ~need[i].feature;
+            b.cfg.features = with ? b.cfg.features | need[i].feature : b.cfg.features & ~need[i].feature;
             box_make(&b);
             PLAY(&b, { MMU_CR4, X86_CR4_PAE | need[i].cr4, with });
             if (need[i].feature & (MMU_PKU | MMU_PKS))
