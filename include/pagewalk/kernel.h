@@ -38,6 +38,7 @@ struct kernel_config {
     u32 overcommit_ratio;     /* percent of memory that mode NEVER commits; default 50                        */
     bool privileged;          /* CAP_SYS_ADMIN, CAP_SYS_RESOURCE: the administrator's reserve, PR_SET_MM       */
     bool anon_names;          /* CONFIG_ANON_VMA_NAME; default on                                             */
+    bool memory_failure;      /* CONFIG_MEMORY_FAILURE: poison gives BUS_MCEERR_AR, not BUS_ADRERR; default on */
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
@@ -202,8 +203,8 @@ void kernel_khugepaged(struct kernel *k);
 
 /* ---- userfaultfd(2) ---------------------------------------------------------------------------------------- *
  * A fault in a registered range is put to whoever reads the userfaultfd, and the process waits: the trap's result
- * says `waits`.  The receiver of kernel_on_uffd() may answer at once, within the trap (it may read, fill, change write
- * protection and wake, nothing else); otherwise the embedder answers later and repeats the access then.  A waiting process that is woken has its fault
+ * says `waits`.  The receiver of kernel_on_uffd() may answer at once, within the trap, by requests of the userfaultfd and
+ * no other call; otherwise the embedder answers later and repeats the access then.  A waiting process that is woken has its fault
  * handled again there and then, as the woken thread would.  A system call that would have to wait while it
  * populates, and is not answered at once, returns -MM_EINTR.
  * Events (fork, remap, remove, unmap) are queued as they happen; the call that causes one does not stop.  While one

@@ -172,6 +172,7 @@ long unmap_prepare(struct mm *mm, u64 start, u64 end, struct unmapping *u);
 void unmap_cancel(struct mm *mm, struct unmapping *u);
 void unmap_commit(struct mm *mm, const struct unmapping *u);
 long unmap_range(struct mm *mm, u64 start, u64 end);
+long unmap_range_telling(struct mm *mm, u64 start, u64 end, struct uffd_event **events);
 u64 vm_flags_of_prot(int prot);
 long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait);
 long populate_vma(struct vma *v, u64 start, u64 end, enum fault_wait wait);

@@ -16,7 +16,7 @@ bool vma_uses_wp_markers(const struct vma *v)
 }
 
 /* May the present entry be writable, when its mapping is?  Private: only pages of this process alone.  Shared with
- * write notification: only pages already dirty. */
+ * write notification by the file system: only pages already dirty; where something else tracks writes: none. */
 static bool may_be_writable(const struct vma *v, u64 e)
 {
     const struct frame *f;
@@ -26,7 +26,7 @@ static bool may_be_writable(const struct vma *v, u64 e)
     if ((e & PTE_UFFD_WP) || (vma_tracks_soft_dirty(v) && !(e & PTE_SOFT_DIRTY)))
         return false;
     if (v->flags & VM_SHARED)
-        return e & X86_PTE_D;
+        return vma_wants_writenotify(v) && (e & X86_PTE_D);
     if (e & PTE_SPECIAL)
         return false;
     f = frame_at(v->mm->k, pte_pfn(e));

@@ -16,7 +16,7 @@ void kernel_config_init(struct kernel_config *cfg)
                                    .max_map_count = 65530, .rlimit_stack_bytes = 8ull << 20,
                                    .rlimit_data_bytes = ~(u64)0, .rlimit_as_bytes = ~(u64)0,
                                    .rlimit_memlock_bytes = ~(u64)0, .thp = MM_THP_MADVISE, .overcommit_ratio = 50,
-                                   .anon_names = true };
+                                   .anon_names = true, .memory_failure = true };
 }
 
 static u64 align_up(u64 n) { return (n + ALIGN - 1) & ~(ALIGN - 1); }

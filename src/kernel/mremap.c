@@ -12,6 +12,8 @@ struct remap {
     int flags;
     struct vma *v;
     u64 populate_start, populate_end;
+    /* What userfaultfd is told at the end: the target was unmapped, the pages moved, the source was unmapped. */
+    struct uffd_event *early, *moved, *late;
 };
 
 static bool names_target(const struct remap *m) { return m->flags & (MM_MREMAP_FIXED | MM_MREMAP_DONTUNMAP); }
@@ -116,6 +118,15 @@ static struct vma *make_target(struct remap *m)
     return t;
 }
 
+/* These events are told when the call ends. */
+static void later(struct uffd_event **list, struct uffd_event **events)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = *events;
+    *events = NULL;
+}
+
 /* The old place: unmapped, or with DONTUNMAP left empty. */
 static void finish_source(struct remap *m, struct vma *target)
 {
@@ -127,10 +138,12 @@ static void finish_source(struct remap *m, struct vma *target)
         struct unmapping u;
         if (!m->old_len)
             return;                      /* a duplicate: the source stays */
-        if (unmap_prepare(m->mm, m->addr, m->addr + m->old_len, &u) == 0)
+        if (unmap_prepare(m->mm, m->addr, m->addr + m->old_len, &u) == 0) {
+            later(&m->late, &u.events);
             unmap_commit(m->mm, &u);
-        else if (accounted)
+        } else if (accounted) {
             m->mm->k->committed += pages; /* could not be split off: it stays, and stays charged */
+        }
         return;
     }
     if (m->v->flags & VM_LOCKED)          /* what it counted in locked_vm stays there */
@@ -141,11 +154,11 @@ static void finish_source(struct remap *m, struct vma *target)
 }
 
 /* mremap_userfaultfd_prep() and _complete(): the registration moves along with an event, or is lost. */
-static void remapped(const struct remap *m, struct vma *target, struct uffd_event *event)
+static void remapped(struct remap *m, struct vma *target, struct uffd_event *event)
 {
     if (event) {
         event->msg.to = m->new_addr;
-        uffd_event_send(event);
+        later(&m->moved, &event);
     } else if (target->uffd) {
         uffd_reset(target);
     }
@@ -262,13 +275,13 @@ static long grow_in_place(struct remap *m)
 }
 
 /* What shrinking cuts off: like munmap, only inside the address space. */
-static long unmap_tail(const struct remap *m)
+static long unmap_tail(struct remap *m)
 {
     u64 start = m->addr + m->new_len, len = m->old_len - m->new_len;
 
     if (start > TASK_SIZE || len > TASK_SIZE - start)
         return -MM_EINVAL;
-    return unmap_range(m->mm, start, start + len);
+    return unmap_range_telling(m->mm, start, start + len, &m->late);
 }
 
 static long resize(struct remap *m)
@@ -295,7 +308,7 @@ static long move_to(struct remap *m)
     long r;
 
     if (m->flags & MM_MREMAP_FIXED) {
-        r = unmap_range(m->mm, m->new_addr, m->new_addr + m->new_len);
+        r = unmap_range_telling(m->mm, m->new_addr, m->new_addr + m->new_len, &m->early);
         if (r)
             return r;
         m->v = vma_at(m->mm, m->addr);
@@ -357,7 +370,7 @@ static long do_mremap(struct remap *m)
     if ((m->flags & MM_MREMAP_FIXED) && m->old_len == m->new_len && m->mm->k->q.mremap_checks_first)
         return move_many(m);
     if ((m->flags & MM_MREMAP_FIXED) && !m->mm->k->q.mremap_checks_first) {
-        r = unmap_range(m->mm, m->new_addr, m->new_addr + m->new_len);
+        r = unmap_range_telling(m->mm, m->new_addr, m->new_addr + m->new_len, &m->early);
         if (r)
             return r;
     }
@@ -378,6 +391,9 @@ long mm_mremap(struct proc *p, u64 addr, u64 old_len, u64 new_len, int flags, u6
     EXPLAIN(p->k, "mremap %x: %d to %d bytes", addr, old_len, new_len);
     r = do_mremap(&m);
     p->adopt = ADOPT_NONE;
+    uffd_event_send(m.early);
+    uffd_event_send(m.moved);
+    uffd_event_send(m.late);
     if (r >= 0 && m.populate_start < m.populate_end)
         populate_range(p->mm, m.populate_start, m.populate_end, true);
     return r;

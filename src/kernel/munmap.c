@@ -88,17 +88,30 @@ void unmap_commit(struct mm *mm, const struct unmapping *u)
     uffd_event_send(u->events);
 }
 
-/* do_munmap on a page-aligned range. */
-long unmap_range(struct mm *mm, u64 start, u64 end)
+/* do_munmap on a page-aligned range.  events: appended there instead of being sent. */
+long unmap_range_telling(struct mm *mm, u64 start, u64 end, struct uffd_event **events)
 {
     struct unmapping u;
     long r = unmap_prepare(mm, start, end, &u);
 
     if (r)
         return r;
+    while (*events)
+        events = &(*events)->next;
+    *events = u.events;
+    u.events = NULL;
     unmap_commit(mm, &u);
     limits_uncharge(mm->k, u.accounted);
     return 0;
+}
+
+long unmap_range(struct mm *mm, u64 start, u64 end)
+{
+    struct uffd_event *events = NULL;
+    long r = unmap_range_telling(mm, start, end, &events);
+
+    uffd_event_send(events);
+    return r;
 }
 
 long mm_munmap(struct proc *p, u64 addr, u64 len)

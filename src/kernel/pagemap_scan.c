@@ -101,10 +101,10 @@ static void protect(struct walk *w, u64 *e, u64 va, bool huge)
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
-/* No page table: nothing is there, and in a tracked mapping that counts as written. */
+/* No page table: nothing is there, and in a mapping registered for write protection that counts as written. */
 static long scan_hole(struct walk *w, struct vma *v, u64 start, u64 end)
 {
-    u64 c = w->of_vma | (w->of_vma & MM_PAGE_IS_WPALLOWED ? MM_PAGE_IS_WRITTEN : 0);
+    u64 c = w->of_vma | (v->flags & VM_UFFD_WP ? MM_PAGE_IS_WRITTEN : 0);
     u64 stop;
 
     if (!interesting(w->a, c))
@@ -131,8 +131,20 @@ static bool scan_huge(struct walk *w, struct vma *v, u64 *pmd, u64 start, u64 en
     return true;
 }
 
+/* Without a vector to fill Linux looks at no category here: everything is protected. */
+static void protect_table(struct walk *w, u64 *e, u64 start, u64 end)
+{
+    for (u64 va = start; va < end; va += PAGE_BYTES, e++)
+        if (!pte_wp(*e))
+            protect(w, e, va, false);
+}
+
 static void scan_table(struct walk *w, struct vma *v, u64 *e, u64 start, u64 end)
 {
+    if (protects(w) && !w->a->vec) {
+        protect_table(w, e, start, end);
+        return;
+    }
     for (u64 va = start; va < end && !w->full; va += PAGE_BYTES, e++) {
         u64 c = category(w, v->mm->k, *e, false);
         if (interesting(w->a, c) && output(w, c, va, va + PAGE_BYTES) > va && protects(w) && (c & MM_PAGE_IS_WRITTEN))

@@ -52,15 +52,24 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wa
 
     for (u64 va = start; va < end && !ret; va += PAGE_BYTES) {
         u8 waits = 0;
-        while (!ret && !already(v, va, write)) {
+        while (!ret) {
             struct mm_trap_result out = { 0 };
-            struct fault f = { .mm = mm, .vma = v, .addr = va, .write = write, .waits = waits,
-                               .wait = (u8)wait, .out = &out };
-            enum fault_result r = fault_handle(&f);
-            if (r == FAULT_DONE)
+            struct fault f = { .mm = mm, .addr = va, .write = write, .waits = waits, .wait = (u8)wait, .out = &out };
+            enum fault_result r;
+            if (!v || va >= v->end)       /* whoever answers a userfault may register and unregister */
+                v = vma_at(mm, va);
+            if (!v)
+                ret = -MM_ENOMEM;
+            if (!v || already(v, va, write))
+                break;
+            f.vma = v;
+            r = fault_handle(&f);
+            if (r == FAULT_DONE) {
                 fault_tell(mm->k, va, &out);
-            else
+            } else {
                 ret = failed(mm->k, r, &waits);
+                v = NULL;
+            }
         }
     }
     lru_drain(mm->k);
@@ -80,9 +89,12 @@ long populate_vma(struct vma *v, u64 start, u64 end, enum fault_wait wait)
 /* __mm_populate: all mappings of the range; the first error ends it unless errors do not matter. */
 long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors)
 {
-    for (struct vma *v = vma_overlap(mm, start, end); v && v->start < end; v = v->next) {
-        u64 a = v->start > start ? v->start : start, b = v->end < end ? v->end : end;
+    struct vma *v;
+
+    for (u64 at = start, b; at < end && (v = vma_overlap(mm, at, end)); at = b) {
+        u64 a = v->start > at ? v->start : at;
         long r;
+        b = v->end < end ? v->end : end;
         if (v->flags & (VM_IO | VM_PFNMAP))
             continue;
         r = populate_vma(v, a, b, WAIT_RESTARTS);

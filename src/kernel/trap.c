@@ -120,7 +120,7 @@ static void page_fault(struct kernel *k, struct proc *p, const struct hw_trap *t
         raise(k, o, MM_SIGBUS, MM_BUS_ADRERR, t->cr2);
         break;
     case FAULT_POISON:
-        raise(k, o, MM_SIGBUS, MM_BUS_MCEERR_AR, t->cr2);
+        raise(k, o, MM_SIGBUS, k->cfg.memory_failure ? MM_BUS_MCEERR_AR : MM_BUS_ADRERR, t->cr2);
         break;
     case FAULT_SIGSEGV:
         raise(k, o, MM_SIGSEGV, code, t->cr2);

@@ -179,10 +179,12 @@ static long fill(struct filling *f)
     long r = 0;
 
     f->v = vma_at(f->u->mm, f->dst);
-    if (!f->v || f->dst + f->len > f->v->end || !f->v->uffd)
+    if (!f->v)
         return -MM_ENOENT;
-    if (!(f->v->flags & VM_SHARED) && !anon_vma_prepare(f->v))
+    if (!(f->v->flags & VM_SHARED) && !anon_vma_prepare(f->v)) /* before anything else is looked at */
         return -MM_ENOMEM;
+    if (f->dst + f->len > f->v->end || !f->v->uffd)
+        return -MM_ENOENT;
     if (f->protect && !(f->v->flags & VM_UFFD_WP))
         return -MM_EINVAL;
     if (!(vma_is_anon(f->v) || vma_is_shmem(f->v)) || (f->what == FILL_CONTINUE && !vma_is_shmem(f->v)))

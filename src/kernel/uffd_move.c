@@ -18,7 +18,7 @@ static long check(struct moving *m)
     m->to = vma_at(m->mm, m->dst);
     if (!m->to)
         return -MM_ENOENT;
-    if (vma_is_anon(m->to) && !anon_vma_prepare(m->to))
+    if (!(m->to->flags & VM_SHARED) && !anon_vma_prepare(m->to))
         return -MM_ENOMEM;
     m->from = vma_at(m->mm, m->src);
     if (!m->from)
