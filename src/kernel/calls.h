@@ -55,6 +55,7 @@ void folio_split_at(struct kernel *k, struct frame *f);
 
 /* lru.c */
 void lru_add(struct kernel *k, struct frame *f, enum lru_batch which);
+void lru_accessed(struct kernel *k, struct frame *f, bool locked);
 void lru_drain(struct kernel *k);
 void lru_drain_all(struct kernel *k);
 void lru_drain_unmap(struct kernel *k);

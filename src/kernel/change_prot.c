@@ -42,7 +42,7 @@ static bool needs_flush(u64 old, u64 new)
 static u64 with_rights(const struct vma *v, u64 e, enum change_how how)
 {
     u64 keep = X86_PTE_ADDR | X86_PTE_A | X86_PTE_D | PTE_SPECIAL | PTE_UFFD_WP | PTE_SOFT_DIRTY | (e & X86_PTE_PS);
-    u64 n = (e & keep) | vma_page_prot(v);
+    u64 n = (e & keep) | (vma_page_prot(v) & ~X86_PTE_A);
 
     if (how == CHANGE_WP)
         return (n | PTE_UFFD_WP) & ~X86_PTE_RW;

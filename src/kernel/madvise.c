@@ -115,7 +115,7 @@ static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
     if ((cold_only || dirty) && folio_mapcount(f) != n)
         return;
     for (u64 i = 0; i < n; i++) {
-        f[i].flags &= (u8)~(cold_only ? 0 : FRAME_DIRTY);
+        f[i].flags &= (u8)~(cold_only ? FRAME_REFERENCED | FRAME_ACTIVE : FRAME_DIRTY);
         if (!(e[i] & clear))
             continue;
         pte_store(k, e + i, e[i] & ~clear);
@@ -192,6 +192,8 @@ static long cold(struct vma *v, u64 start, u64 end)
 
 static long willneed(struct vma *v, u64 start, u64 end)
 {
+    if (vma_is_anon(v) || vma_is_shmem(v)) /* swap is looked at, and what came from there sent on its way */
+        lru_drain(v->mm->k);
     if (v->file && v->file->inode->fs == MM_FS_EXT4) {
         struct inode *i = v->file->inode;
         u64 n = v->pgoff + ((start - v->start) >> PAGE_LG2), last = n + ((end - start) >> PAGE_LG2);
@@ -306,8 +308,8 @@ static long advise_one(struct vma **pv, u64 start, u64 end, int advice)
     }
 }
 
-/* MADV_POPULATE_*: stops at the first hole, wrong right or failing page, and says which it was. */
-static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
+/* A range of one mapping at a time.  The first hole, wrong right or failing page ends it and says which it was. */
+static long populate_mappings(struct mm *mm, u64 start, u64 end, bool write)
 {
     for (u64 at = start; at < end; ) {
         struct vma *v = vma_at(mm, at);
@@ -324,6 +326,16 @@ static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
         at = stop;
     }
     return 0;
+}
+
+/* MADV_POPULATE_*. */
+static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
+{
+    long r = populate_mappings(mm, start, end, write);
+
+    if (start < end)
+        lru_drain(mm->k);
+    return r;
 }
 
 /* do_madvise(); the caller entered the kernel. */

@@ -101,6 +101,7 @@ enum frame_flag {
     FRAME_READAHEAD = 4,   /* page cache: touching it starts the next readahead                                */
     FRAME_PROMISED = 4,    /* hugetlb: freeing it restores its mapping's reservation                           */
     FRAME_LAZYFREE = 8,    /* anonymous: MADV_FREE has taken effect (not swap-backed)                           */
+    FRAME_REFERENCED = 32, FRAME_ACTIVE = 64, /* of the head: how often it was looked at (lru_accessed())      */
     FRAME_HUGE = 16,       /* part of a folio of 2^order frames; its first, aligned, frame is the head          */
 };
 enum lru_batch { LRU_ON, LRU_ADD, LRU_MLOCK, LRU_LAZYFREE, LRU_BATCHES };

@@ -101,7 +101,7 @@ struct frame *cache_add(struct inode *i, u64 index)
         frames_free(i->k, pfn, 0);
         return NULL;
     }
-    f->flags = kind == FRAME_SHMEM && index < i->cached_pages ? FRAME_DIRTY : 0; /* written before it was mapped */
+    f->flags = kind == FRAME_SHMEM && index < i->cached_pages ? FRAME_DIRTY | FRAME_REFERENCED : 0; /* written before */
     if (index >= i->cached_pages)
         lru_add(i->k, f, LRU_ADD);
     return f;
@@ -234,11 +234,15 @@ static bool remove_below(struct inode *i, u32 h, unsigned level, u64 base, u64 f
 /* Pages [from, to) leave the cache.  pre: unmapped everywhere. */
 void cache_remove(struct inode *i, u64 from, u64 to)
 {
+    const u64 before = i->pages;
+
     if (i->root && remove_below(i, i->root, i->height - 1, 0, from, to)) {
         heap_free(i->k, heap_at(i->k, i->root), sizeof(struct radix_node));
         i->root = 0;
         i->height = 0;
     }
+    if (i->pages != before)               /* letting go of a batch of them drains (folio_batch_release) */
+        lru_drain(i->k);
 }
 
 /* Calls fn() for each page present in [from, to). */

@@ -5,7 +5,8 @@
  * read faults.  VM_LOCKONFAULT mappings are skipped. */
 #include "calls.h"
 
-/* Is the page there, and writable if that is needed?  Taking a clean page for writing makes it dirty, not its entry. */
+/* Is the page there, and writable if that is needed?  Taking a page counts as an access; taking a clean one for
+ * writing makes it dirty, not its entry. */
 static bool already(const struct vma *v, u64 va, bool write)
 {
     const struct mm *mm = v->mm;
@@ -21,6 +22,8 @@ static bool already(const struct vma *v, u64 va, bool write)
     there = e && pte_present(*e) && (!write || (*e & X86_PTE_RW));
     if (there && write && !(*e & (X86_PTE_D | PTE_SPECIAL)))
         frame_at(mm->k, pte_pfn(*e))->flags |= FRAME_DIRTY;
+    if (there && pte_counted(*e) && !(*e & X86_PTE_PS))
+        lru_accessed(mm->k, frame_at(mm->k, pte_pfn(*e)), v->flags & VM_LOCKED);
     return there;
 }
 

@@ -11,7 +11,7 @@ struct sums {
     u64 huge[FRAME_KINDS], shared_hugetlb, private_hugetlb;
 };
 
-static void add_page(struct sums *s, const struct frame *f, u64 e)
+static void add_page(const struct kernel *k, struct sums *s, struct frame *f, u64 e)
 {
     bool dirty = (e & X86_PTE_D) || (f->flags & FRAME_DIRTY), shared = f->mapped >= 2;
     u64 part = (PAGE_BYTES << PSS_LG2) / f->mapped;
@@ -23,7 +23,7 @@ static void add_page(struct sums *s, const struct frame *f, u64 e)
         *(dirty ? &s->shared_dirty : &s->shared_clean) += PAGE_BYTES;
     else
         *(dirty ? &s->private_dirty : &s->private_clean) += PAGE_BYTES;
-    s->referenced += e & X86_PTE_A ? PAGE_BYTES : 0;
+    s->referenced += (e & X86_PTE_A) || (folio_of(k, f)->flags & FRAME_REFERENCED) ? PAGE_BYTES : 0;
     if (f->kind == FRAME_ANON) {
         s->anonymous += PAGE_BYTES;
         s->lazyfree += (f->flags & FRAME_LAZYFREE) && !dirty ? PAGE_BYTES : 0;
@@ -55,12 +55,12 @@ static struct sums sum_up(const struct vma *v)
         next = sp.end;
         if (sp.pmd && pmd_huge(*sp.pmd) && !(*sp.pmd & PTE_SPECIAL)) {
             for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
-                add_page(&s, frame_at(k, pte_pfn(*sp.pmd)) + i, *sp.pmd);
+                add_page(k, &s, frame_at(k, pte_pfn(*sp.pmd)) + i, *sp.pmd);
             s.huge[frame_at(k, pte_pfn(*sp.pmd))->kind] += PMD_BYTES;
         }
         for (const u64 *e = sp.pte; e && va < next; va += PAGE_BYTES, e++)
             if (pte_counted(*e))
-                add_page(&s, frame_at(k, pte_pfn(*e)), *e);
+                add_page(k, &s, frame_at(k, pte_pfn(*e)), *e);
     }
     return s;
 }

@@ -60,6 +60,8 @@ static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, uns
         f->flags |= FRAME_DIRTY;
         g->dirty_files = true;
     }
+    if (f->kind != FRAME_ANON && (old & X86_PTE_A) && !(v->flags & (VM_SEQ_READ | VM_RAND_READ)))
+        lru_accessed(mm->k, f, v->flags & VM_LOCKED);
     rmap_remove(mm, f, va);
     rss_add(mm, f, -1);
     gather_put(g, f);
