@@ -346,7 +346,7 @@ static void one_command(const struct command *c, struct record *out, u8 *data)
     struct record r = { 0 };
     u32 minor, major;
 
-    if (op.kind == OP_MLOCKALL)
+    if (op.kind == OP_MLOCKALL && (op.a[0] & MCL_CURRENT))
         SYS(SYS_madvise, WIRE_AT, sizeof(struct wire), MADV_POPULATE_WRITE);
     signo = code = 0;
     count_faults(&minor, &major);
