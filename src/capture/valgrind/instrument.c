@@ -31,7 +31,6 @@ static struct {
     struct cap_block *block;
     Int shadow;              /* where a thread's state has its shadow registers                                     */
     IRExpr *clock;           /* the number that the next check leaves                                               */
-    IRExpr *counters;        /* cap_counter                                                                         */
     struct cap_site *site;   /* the next free one                                                                   */
     Addr page;               /* of the last fetch                                                                   */
 } now;
@@ -93,7 +92,8 @@ static void emit_count(const ULong *counter)
 {
     Long distance = (const UChar *)counter - (const UChar *)cap_counter;
     Bool near = distance >= 0 && distance < 1ll << 31;
-    IRExpr *at = near ? bin(Iop_Add64, now.counters, word((UWord)distance)) : word((UWord)counter);
+    IRExpr *at = near ? bin(Iop_Add64, assign(Ity_I64, IRExpr_Get(now.shadow + CAP_COUNTERS_AT, Ity_I64)), word((UWord)distance))
+                      : word((UWord)counter);
     store(at, bin(Iop_Add64, load(at), word(1)));
 }
 
@@ -181,7 +181,6 @@ static void emit_block(const IRSB *in, Int first)
     UInt a = 0;
     now.page = 1; /* no page starts there */
     now.clock = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_CLOCK_AT, Ity_I64));
-    now.counters = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_COUNTERS_AT, Ity_I64));
     emit_count(counter++);
     for (Int i = first; i < in->stmts_used; i++) {
         IRStmt *st = in->stmts[i];
