@@ -32,12 +32,13 @@ struct scan_arg { u64 size, flags, start, end, walk_end, vec, vec_len, max_pages
 #define REQUEST_SCAN _IOWR('f', 16, struct scan_arg)
 
 static struct {
-    int uffd[SLOTS], file[FILES], pagemap, zero, sink, clear_refs, ask, told;
+    int uffd[SLOTS], childs[SLOTS];       /* closed when the child was looked at                              */
+    int file[FILES], pagemap, zero, sink, clear_refs, ask, told;
     unsigned policy, tries;
     struct seen *out;                     /* of the operation that runs                                       */
     u64 *shared;                          /* a child's view of its pages                                      */
     u64 words[ARENA_PAGES];
-} n = { .uffd = { -1, -1 } };
+} n = { .uffd = { -1, -1 }, .childs = { -1, -1 } };
 
 static s64 call(long r) { return r < 0 ? -errno : r; }
 
@@ -113,7 +114,7 @@ static void take_message(unsigned slot)
         m->flags = (u32)got.arg.pagefault.flags;
         m->answer = answer(&means, m, n.policy, n.tries++);
         break;
-    case MM_UFFD_EVENT_FORK: close((int)got.arg.fork.ufd); break;
+    case MM_UFFD_EVENT_FORK: n.childs[slot] = (int)got.arg.fork.ufd; break;
     case MM_UFFD_EVENT_REMAP:
         m->address = got.arg.remap.from;
         m->to = got.arg.remap.to;
@@ -235,6 +236,10 @@ static s64 do_fork(void)
     if (pid < 0)
         return -errno;
     waitpid(pid, &status, 0);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        close(n.childs[i]);
+        n.childs[i] = -1;
+    }
     settle();
     return 0;
 }
