@@ -129,9 +129,7 @@ static size_t in_blocks(struct mmu *m, struct cpu *c, const u64 *record, size_t 
     struct batch *b = m->batch;
     fast_clear(c);
     marks_sync_all(c);
-    lanes_load(b, c);
     size_t done = run[b->isa](m, c, b, record, n);
-    lanes_store(b, c);
     b->in_blocks += done;
     if (done >= PENALTY_MOST)
         b->penalty = PENALTY_LEAST;

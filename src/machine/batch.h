@@ -46,6 +46,7 @@ struct lanes {
     const u8 *victim;       /* trees: [nodes, from bit 0 on]                                                     */
     u32 set_mask, ways;
     bool lru;
+    bool columns;           /* lanes lie as batch_columns.h wants them                                           */
 };
 
 #define PENALTY_LEAST 64u   /* records one by one after a block had to be left; doubles up to                     */
@@ -60,6 +61,9 @@ struct lanes {
 #define EVENT_MISS_SHIFT 31
 #define EVENT_MISS ((u32)1 << EVENT_MISS_SHIFT)
 
+#define CHUNK 128u          /* records sorted by set at a time, and how many sets at most                         */
+#define COLUMN_SETS 16u
+
 struct batch {
     enum batch_isa isa;
     u32 patience;                   /* records to do one by one before blocks are tried again                     */
@@ -68,23 +72,34 @@ struct batch {
     u8 lanes_of[3];                 /* by enum mmu_kind: index of now[]                                           */
     u8 arrays;
     bool fetches;                   /* the block has some                                                         */
+    bool columns;                   /* all lanes lie in columns                                                   */
+    bool walks_much;                /* the block before did: entries are worth reading ahead                      */
     u64 last[3][MMU_SLOTS];         /* by array and set: the page used last there * 2; + 1: a store went through    */
     u32 list[BLOCK + LANES];        /* records of the block that are not left out                                 */
     u32 event[BLOCK + LANES];
+    u16 where[CHUNK];               /* columns: of a record of the chunk, its word in row[]                       */
     struct { u64 gib, table; } ahead[AHEAD_TABLES]; /* by GiB: its page directory, as far as known; a hint           */
     struct lanes now[3], before[3]; /* before: at the beginning of the block                                      */
+    _Alignas(64) u64 row[3][COLUMN_SETS / LANES][CHUNK][LANES]; /* columns: by array, group of sets, time: an access a set */
     u8 victim[2][128];              /* of tree-PLRU by state: 4 ways, 8 ways                                      */
 };
 
+/* Where lane i of a set stands. */
+static inline u64 *lane_at(const struct lanes *l, u32 set, u32 i)
+{
+    u64 *flat = (u64 *)l->lane[0];
+    return flat + (l->columns ? set / LANES * LANES * LANES + i * LANES + set % LANES : set * LANES + i);
+}
+
 /* The arrays of the CPU have the form that lanes stand for, and nothing in them but small pages of no global kind. */
 bool lanes_possible(const struct cpu *c);
-void lanes_load(struct batch *b, struct cpu *c);
+void lanes_load(struct batch *b, struct cpu *c, bool columns); /* columns: wanted, if they can be                  */
 void lanes_store(const struct batch *b, struct cpu *c);
 
 /* One event (batch_settle.c); first: the data of its entry of the first level.  False: blocks cannot do it. */
 bool settle_event(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind, bool miss, u64 *first);
 
-/* Does records from the first on until one needs more than blocks can do; returns how many.  pre: lanes are loaded. */
+/* Does records from the first on until one needs more than blocks can do; returns how many.  pre: lanes_possible(). */
 size_t batch_run_plain(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n);
 size_t batch_run_avx2(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n);
 size_t batch_run_avx512(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n);

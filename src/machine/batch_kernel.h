@@ -13,6 +13,7 @@
  * decides before it acts. */
 #include "machine/access.h"
 #include "machine/batch.h"
+#include "machine/batch_columns.h"
 #include "machine/batch_simd.h"
 #include "machine/walk.h"
 
@@ -32,7 +33,7 @@ ALWAYS bool data_only(const struct batch *b)
 
 /* Of the listed records those that do not hit the page used last in their set by an access that vouches for them: a load
  * for loads, a store for both.  No branches, as in pass(). */
-ALWAYS u32 list_unsettled_as(struct batch *b, const u64 *record, u32 listed, bool data_only)
+ALWAYS u32 list_unsettled(struct batch *b, const u64 *record, u32 listed, bool data_only)
 {
     u32 n = 0;
     for (u32 j = 0; j < listed; j++) {
@@ -45,14 +46,6 @@ ALWAYS u32 list_unsettled_as(struct batch *b, const u64 *record, u32 listed, boo
         n += differs - store > 1 - store;
     }
     return n;
-}
-
-/* Lists the block's records; first: there is none before them.  Returns how many. */
-ALWAYS u32 leave_out(struct batch *b, const u64 *record, u32 n, bool first)
-{
-    b->list[0] = 0;
-    u32 listed = first + list_changes(record, first, n, b->list + first);
-    return data_only(b) ? list_unsettled_as(b, record, listed, true) : list_unsettled_as(b, record, listed, false);
 }
 
 /* ---- first level ------------------------------------------------------------------------------------------------- */
@@ -100,22 +93,27 @@ ALWAYS u32 first_level_as(struct batch *b, const u64 *record, u32 n, bool lru, b
     return events;
 }
 
-ALWAYS u32 first_level(struct batch *b, const u64 *record, u32 n)
+/* Both steps for the listed records, of which *listed are not left out. */
+ALWAYS u32 first_level(struct batch *b, const u64 *record, u32 *listed)
 {
-    bool lru = b->now[0].lru;
-    if (LIKELY(data_only(b)))
+    bool lru = b->now[0].lru, data = data_only(b);
+    if (HAS_COLUMNS && b->columns)
+        return data ? columns_first_level(b, record, listed, true) : columns_first_level(b, record, listed, false);
+    u32 n = *listed = data ? list_unsettled(b, record, *listed, true) : list_unsettled(b, record, *listed, false);
+    if (data)
         return lru ? first_level_as(b, record, n, true, true) : first_level_as(b, record, n, false, true);
     return lru ? first_level_as(b, record, n, true, false) : first_level_as(b, record, n, false, false);
 }
 
 /* ---- settle ------------------------------------------------------------------------------------------------------ */
 
-/* A second level with exact LRU, as its look-ups want it. */
+/* A second level or a structure cache with exact LRU, as its look-ups want it. */
 struct second {
     u64 *tag, *data, *order;
     u8 *mru, *filled;
     u64 nibbles;          /* of order that stand for ways                                                         */
     u32 set_mask, ways, last_shift;
+    u32 all;              /* bit w: there is a way w                                                              */
     u8 fold;
     bool lru;
 };
@@ -124,13 +122,13 @@ struct second {
 struct hot {
     const struct cpu *c;
     u8 *ram;
-    u64 ram_bytes, space, addr_mask, global, pte_bits, pde_bits;
-    const struct rights *now;
+    u64 ram_bytes, space, addr_mask, pte_bits, pde_bits;
     u64 (*near_line)[4];
     u32 near_mask;
-    bool keys;
+    u32 refused[3];       /* by kind: bit r: rights r do not allow it                                             */
     struct second second[3], pde, pdpte;
     u64 *first[3];        /* data of the first level, by kind                                                     */
+    bool quick;           /* all these are LRU, and no key is looked at                                           */
 };
 
 /* Counters, added up at the end. */
@@ -140,7 +138,7 @@ ALWAYS struct second second_of(const struct assoc *a)
 {
     bool lru = a->repl == ASSOC_LRU16;
     return (struct second){ a->tag, a->data, a->state, a->mru, a->filled, ~(u64)0 >> (64 - 4 * (lru ? a->ways : 16u)),
-                            a->set_mask, a->ways, lru ? 4 * (a->ways - 1u) : 0, a->fold, lru };
+                            a->set_mask, a->ways, lru ? 4 * (a->ways - 1u) : 0, (2u << (a->ways - 1)) - 1, a->fold, lru };
 }
 
 ALWAYS struct second psc_of(const struct cpu *c, u32 level)
@@ -154,15 +152,19 @@ ALWAYS struct second psc_of(const struct cpu *c, u32 level)
 ALWAYS struct hot hot_of(struct mmu *m, const struct cpu *c, const struct batch *b)
 {
     const struct mode *mode = &c->mode;
+    const u64 keys = (u64)15 << X86_PKEY_SHIFT, global = mode->global ? X86_PTE_G : 0;
     struct hot h = {
         .c = c, .ram = m->ram, .ram_bytes = m->ram_bytes, .space = mode->pcid_tag, .addr_mask = mode->addr_mask,
-        .global = mode->global ? X86_PTE_G : 0, .pte_bits = X86_PTE_P | mode->mbz[0][1],
-        .pde_bits = X86_PTE_P | mode->leaf[1] | mode->mbz[1][0], .now = c->now, .near_line = c->near.line,
-        .near_mask = c->near.set_mask, .keys = c->now->key0, .pde = psc_of(c, 1), .pdpte = psc_of(c, 2),
+        .pte_bits = X86_PTE_P | mode->mbz[0][1] | keys | global, .pde_bits = X86_PTE_P | mode->leaf[1] | mode->mbz[1][0],
+        .near_line = c->near.line, .near_mask = c->near.set_mask, .pde = psc_of(c, 1), .pdpte = psc_of(c, 2),
     };
+    h.quick = h.pde.lru && h.pdpte.lru && !c->now->key0;
     for (u32 kind = 0; kind < 3; kind++) {
         h.second[kind] = second_of(&c->port[kind].l2.probe[0].t->a);
         h.first[kind] = b->now[b->lanes_of[kind]].t->a.data;
+        h.quick &= h.second[kind].lru;
+        for (u32 rights = 0; rights < 8; rights++)
+            h.refused[kind] |= (u32)!(c->now->allow[0][rights] >> kind & 1) << rights;
     }
     return h;
 }
@@ -174,35 +176,34 @@ ALWAYS u32 second_set(const struct second *s, u64 number)
 
 ALWAYS void second_touch(const struct second *s, u32 set, u32 way)
 {
-    u64 order = s->order[set];
-    if ((order & 15) == way)
-        return;
-    s->order[set] = lru16_touch(order, way);
+    s->order[set] = lru16_touch(s->order[set], way);
     s->mru[set] = (u8)way;
 }
 
-/* Puts an entry in place of the least recently used one of a full set; the order is told by its last nibble. */
+/* Puts an entry in place of the least recently used one of a full set; the last nibble of the order tells it. */
 ALWAYS void second_replace(const struct second *s, u32 set, u64 tag, u64 data)
 {
-    u64 order = s->order[set], way = order >> s->last_shift & 15;
+    u64 order = s->order[set], way = order >> s->last_shift & 15, at = (u64)set * s->ways + way;
     s->order[set] = (order & ~s->nibbles) | ((order << 4 | way) & s->nibbles);
     s->mru[set] = (u8)way;
-    s->tag[(size_t)set * s->ways + way] = tag;
-    s->data[(size_t)set * s->ways + way] = data;
+    s->tag[at] = tag;
+    s->data[at] = data;
 }
 
-/* No key, and allowed. */
-ALWAYS bool plainly_allowed(const struct hot *h, u64 data, u64 kind)
+/* Not zero: refused, or to be looked at more closely: it has a key, or it is clean and the access a store. */
+ALWAYS u64 refuses(const struct hot *h, u64 data, u64 kind)
 {
-    return !(data_key(data) | h->keys) && h->now->allow[0][data & DATA_RIGHTS] >> kind & 1;
+    return (data & (u64)15 << DATA_KEY_SHIFT) | (h->refused[kind] >> (data & DATA_RIGHTS) & 1) |
+           (kind & 1 & ~(data / DATA_D));
 }
 
-ALWAYS bool read_entry(const struct hot *h, u64 pa, u64 *e)
+/* An entry; all ones outside RAM, which is no entry that short_walk() takes. */
+ALWAYS u64 read_entry(const struct hot *h, u64 pa)
 {
-    if (RARE(pa >= h->ram_bytes))
-        return false;
-    __builtin_memcpy(e, h->ram + pa, sizeof *e);
-    return true;
+    u64 e = ~(u64)0;
+    if (LIKELY(pa < h->ram_bytes))
+        __builtin_memcpy(&e, h->ram + pa, sizeof e);
+    return e;
 }
 
 /* An entry that a walk has read: its line is near from now on, A (and D) are set. */
@@ -210,59 +211,69 @@ ALWAYS void mark_entry(const struct hot *h, struct tally *t, u64 pa, u64 e, u64 
 {
     u64 line = (pa >> 6) + 1;
     t->near += near_front(h->near_line[(line ^ line >> 6) & h->near_mask], line);
-    if (RARE((e & marks) != marks)) {
+    if (RARE(marks & ~e)) {
         e |= marks;
         __builtin_memcpy(h->ram + pa, &e, sizeof e);
         t->ad_writes++;
     }
 }
 
-/* A walk that begins at a page table or a page directory, since a structure cache knows it, ends with an allowed page of no
- * global kind, and finds full sets.  False: it is not so, and nothing has changed. */
-ALWAYS bool short_walk(const struct hot *h, struct tally *t, u64 va, u64 kind, u32 l2_set, u64 *first)
+/* Rights of a path (bits 2:0) and of an entry below it (4.6). */
+ALWAYS u64 rights_below(u64 path, u64 e)
 {
-    const struct second *l2 = &h->second[kind], *pde = &h->pde, *up = &h->pdpte;
-    u64 pde_number = psc_number(va, 1), up_number = psc_number(va, 2);
-    u32 pde_set = second_set(pde, pde_number), up_set = second_set(up, up_number), up_way = 0;
-    u32 found = tags_match(pde->tag + (size_t)pde_set * pde->ways, pde->ways, pde_number | h->space);
-    u64 path, above = 0, above_pa = 0;
+    return (path & e >> 1 & (R_RW | R_US)) | ((path | e >> 61) & R_XD);
+}
+
+/* What the second level keeps of the entry of a small page: the frame, rights of the whole path, D; no key, no G. */
+ALWAYS u64 data_below(u64 path, u64 e)
+{
+    struct walk w = { .above = path << 1, .entry[0] = e };
+    return (e & DATA_PA) | rights_below(path, e) | (e & X86_PTE_D ? DATA_D : 0) | leaf_alone_readonly(&w);
+}
+
+/* A walk that begins at a page table or a page directory, since a structure cache knows it, and ends with an allowed small
+ * page; the sets where it is kept are full.  False: it is not so, and nothing has changed. */
+ALWAYS bool short_walk(const struct hot *h, struct tally *t, u64 va, u64 kind, u64 tag, u32 l2_set, u64 *first)
+{
+    const struct second *pde = &h->pde, *up = &h->pdpte;
+    u64 number = psc_number(va, 1), store = kind & 1, path, above = 0, above_pa = 0;
+    u32 set = second_set(pde, number), up_set = 0, up_way = 0;
+    u32 found = tags_match(pde->tag + (u64)set * pde->ways, pde->all, number | h->space);
     if (found) {
-        path = pde->data[(size_t)pde_set * pde->ways + (u32)__builtin_ctz(found)];
+        path = pde->data[(u64)set * pde->ways + (u32)__builtin_ctz(found)];
     } else {
-        u32 upper = tags_match(up->tag + (size_t)up_set * up->ways, up->ways, up_number | h->space);
-        if (RARE(!upper || pde->filled[pde_set] != pde->ways))
+        u64 up_number = number >> 9;
+        up_set = second_set(up, up_number);
+        u32 upper = tags_match(up->tag + (u64)up_set * up->ways, up->all, up_number | h->space);
+        if (RARE(!upper || pde->filled[set] != pde->ways))
             return false;
         up_way = (u32)__builtin_ctz(upper);
-        u64 start = up->data[(size_t)up_set * up->ways + up_way];
+        u64 start = up->data[(u64)up_set * up->ways + up_way];
         above_pa = (start & DATA_PA) + (va >> 21 & 511) * 8;
-        if (RARE(!read_entry(h, above_pa, &above) || (above & h->pde_bits) != X86_PTE_P))
+        above = read_entry(h, above_pa);
+        if (RARE((above & h->pde_bits) != X86_PTE_P))
             return false;
-        u64 all = rights_to_all(start & DATA_RIGHTS) & above, any = rights_to_any(start & DATA_RIGHTS) | above;
-        path = (above & h->addr_mask) | path_rights(all, any);
+        path = (above & h->addr_mask) | rights_below(start, above);
     }
-    struct walk w = { .above = rights_to_all(path & DATA_RIGHTS) };
-    u64 pa = (path & DATA_PA) + (va >> 12 & 511) * 8, e;
-    if (RARE(!read_entry(h, pa, &e) || (e & (h->pte_bits | h->global)) != X86_PTE_P))
+    u64 pa = (path & DATA_PA) + (va >> 12 & 511) * 8, e = read_entry(h, pa);
+    if (RARE((e & h->pte_bits) != X86_PTE_P))
         return false;
-    w.entry[0] = e;
-    w.all = w.above & e;
-    w.any = rights_to_any(path & DATA_RIGHTS) | e;
-    u64 data = walk_data(h->c, va, &w) | (kind == MMU_STORE ? DATA_D : 0);
-    if (RARE(!plainly_allowed(h, data, kind)))
+    u64 data = data_below(path, e) | store * DATA_D;
+    if (RARE(refuses(h, data, kind)))
         return false;
     if (found) {
-        second_touch(pde, pde_set, (u32)__builtin_ctz(found));
+        second_touch(pde, set, (u32)__builtin_ctz(found));
         t->psc_hit[0]++;
     } else {
         second_touch(up, up_set, up_way);
         t->psc_hit[1]++;
         t->reads[1]++;
         mark_entry(h, t, above_pa, above, X86_PTE_A);
-        second_replace(pde, pde_set, pde_number | h->space, path);
+        second_replace(pde, set, number | h->space, path);
     }
     t->reads[0]++;
-    mark_entry(h, t, pa, e, X86_PTE_A | (kind == MMU_STORE ? X86_PTE_D : 0));
-    second_replace(l2, l2_set, (va >> PAGE_LG2 & TAG_NUMBER) | h->space, data);
+    mark_entry(h, t, pa, e, X86_PTE_A | store * X86_PTE_D);
+    second_replace(&h->second[kind], l2_set, tag, data);
     t->walks++;
     *first = data;
     return true;
@@ -272,15 +283,14 @@ ALWAYS bool short_walk(const struct hot *h, struct tally *t, u64 va, u64 kind, u
 ALWAYS bool settle_miss(const struct hot *h, struct tally *t, u64 va, u64 kind, u64 *first)
 {
     const struct second *l2 = &h->second[kind];
-    u64 number = va >> PAGE_LG2 & TAG_NUMBER;
+    u64 number = va >> PAGE_LG2 & TAG_NUMBER, tag = number | h->space;
     u32 set = second_set(l2, number);
-    size_t base = (size_t)set * l2->ways;
-    u32 found = tags_match(l2->tag + base, l2->ways, number | h->space);
+    u32 found = tags_match(l2->tag + (u64)set * l2->ways, l2->all, tag);
     if (!found)
-        return l2->filled[set] == l2->ways && short_walk(h, t, va, kind, set, first);
+        return LIKELY(l2->filled[set] == l2->ways) && short_walk(h, t, va, kind, tag, set, first);
     u32 way = (u32)__builtin_ctz(found);
-    u64 data = l2->data[base + way];
-    if (RARE(!plainly_allowed(h, data, kind) || (kind == MMU_STORE && !(data & DATA_D))))
+    u64 data = l2->data[(u64)set * l2->ways + way];
+    if (RARE(refuses(h, data, kind)))
         return false;
     second_touch(l2, set, way);
     t->stlb_hit++;
@@ -332,23 +342,23 @@ ALWAYS void read_ahead(const struct mmu *m, const struct cpu *c, struct batch *b
 ALWAYS u32 settle_as(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, u32 events, bool data_only)
 {
     const struct hot h = hot_of(m, c, b);
-    const bool quick = h.pde.lru && h.pdpte.lru && h.second[MMU_LOAD].lru && h.second[MMU_FETCH].lru;
     struct tally tally[2] = { { 0 }, { 0 } };
-    u32 j = 0;
-    for (; j < AHEAD && j < events; j++)
+    u32 j = 0, ahead = b->walks_much ? AHEAD : BLOCK;
+    for (; j < ahead && j < events && b->walks_much; j++)
         read_ahead(m, c, b, mmu_record_va(record[b->event[j] & EVENT_RECORD]));
     for (j = 0; j < events; j++) {
         u32 event = b->event[j];
-        if (j + AHEAD < events)
+        if (j + ahead < events)
             read_ahead(m, c, b, mmu_record_va(record[b->event[j + AHEAD] & EVENT_RECORD]));
         u64 r = record[event & EVENT_RECORD], kind = r >> MMU_RECORD_KIND_SHIFT, va = mmu_record_va(r);
         u64 *first = h.first[data_only ? (u64)MMU_LOAD : kind] + (event >> EVENT_SLOT_SHIFT & LANE_SLOT);
         struct tally *t = &tally[data_only ? MMU_SIDE_D : side_of((enum mmu_kind)kind)];
-        if (LIKELY(quick && event & EVENT_MISS && settle_miss(&h, t, va, kind, first)))
+        if (LIKELY(h.quick && event & EVENT_MISS && settle_miss(&h, t, va, kind, first)))
             continue;
         if (!settle_event(m, c, va, (enum mmu_kind)kind, event & EVENT_MISS, first))
             break;
     }
+    b->walks_much = 2 * (tally[0].walks + tally[1].walks) > events;
     add_up(c, &m->timing, MMU_SIDE_I, &tally[MMU_SIDE_I]);
     add_up(c, &m->timing, MMU_SIDE_D, &tally[MMU_SIDE_D]);
     return j;
@@ -397,23 +407,26 @@ ALWAYS u32 block_length(struct batch *b, const struct cpu *c, const u64 *record,
     return i;
 }
 
-size_t BATCH_RUN(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
+ALWAYS size_t blocks(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
 {
     for (size_t done = 0; done < n;) {
         const u64 *block = record + done;
         u32 length = block_length(b, c, block, n - done);
         if (!length)
             return done;
-        u32 listed = leave_out(b, block, length, !done);
+        u32 listed = !done; /* the very first record has none before it */
+        b->list[0] = 0;
+        listed += list_changes(block, listed, length, b->list + listed);
         if (listed)
             copy_lanes(b->before, b->now, b->arrays);
-        u32 events = first_level(b, block, listed), settled = settle(m, c, b, block, events);
+        u32 events = first_level(b, block, &listed), settled = settle(m, c, b, block, events);
         if (RARE(settled < events)) {
             u32 stop = b->event[settled] & EVENT_RECORD, again = 0;
             while (again < listed && b->list[again] < stop)
                 again++;
             copy_lanes(b->now, b->before, b->arrays);
-            first_level(b, block, again);
+            memset(b->last, 0xff, sizeof b->last);
+            first_level(b, block, &again);
             count_lookups(b, c, block, stop);
             return done + stop;
         }
@@ -421,4 +434,12 @@ size_t BATCH_RUN(struct mmu *m, struct cpu *c, struct batch *b, const u64 *recor
         done += length;
     }
     return n;
+}
+
+size_t BATCH_RUN(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
+{
+    lanes_load(b, c, HAS_COLUMNS);
+    size_t done = blocks(m, c, b, record, n);
+    lanes_store(b, c);
+    return done;
 }

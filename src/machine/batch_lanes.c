@@ -68,11 +68,11 @@ static void load_lru(struct lanes *l, const struct cpu *c, u32 set)
     for (u32 i = 0; i < l->ways; i++) {
         u32 way = (u32)(a->state[set] >> 4 * i) & 15;
         if (a->tag[assoc_at(a, set, way)])
-            l->lane[set][n++] = lane_of(c, l->t, set, way);
+            *lane_at(l, set, n++) = lane_of(c, l->t, set, way);
     }
     for (u32 way = l->ways; n < l->ways;) /* unused ways, the lowest last */
         if (!a->tag[assoc_at(a, set, --way)])
-            l->lane[set][n++] = LANE_EMPTY | assoc_at(a, set, way);
+            *lane_at(l, set, n++) = LANE_EMPTY | assoc_at(a, set, way);
 }
 
 static void load_tree(struct lanes *l, const struct cpu *c, u32 set)
@@ -81,7 +81,7 @@ static void load_tree(struct lanes *l, const struct cpu *c, u32 set)
     l->tree[set] = a->state[set] | (u64)a->mru[set] << LANES_MRU_SHIFT;
     l->unused[set] = 0;
     for (u32 way = 0; way < l->ways; way++) {
-        l->lane[set][way] = lane_of(c, l->t, set, way);
+        *lane_at(l, set, way) = lane_of(c, l->t, set, way);
         l->unused[set] |= (u8)(!a->tag[assoc_at(a, set, way)] << way);
     }
 }
@@ -92,16 +92,28 @@ static void load_array(struct batch *b, struct lanes *l, struct cpu *c, struct t
     l->set_mask = t->a.set_mask;
     l->ways = t->a.ways;
     l->lru = t->a.repl == ASSOC_LRU16;
+    l->columns = b->columns;
     l->victim = b->victim[l->ways == 8];
     for (u32 set = 0; set <= l->set_mask; set++) {
         for (u32 i = l->ways; i < LANES; i++)
-            l->lane[set][i] = LANE_EMPTY;
+            *lane_at(l, set, i) = LANE_EMPTY;
         l->lru ? load_lru(l, c, set) : load_tree(l, c, set);
     }
 }
 
-void lanes_load(struct batch *b, struct cpu *c)
+static bool columns_fit(const struct cpu *c)
 {
+    bool fit = true;
+    for (u32 kind = 0; kind < 3; kind++) {
+        const struct assoc *a = &c->port[kind].l1.probe[0].t->a;
+        fit &= a->repl == ASSOC_LRU16 && a->set_mask < COLUMN_SETS && (a->ways == 4 || a->ways == 6 || a->ways == 8);
+    }
+    return fit;
+}
+
+void lanes_load(struct batch *b, struct cpu *c, bool columns)
+{
+    b->columns = columns && columns_fit(c);
     b->arrays = 0;
     for (u32 i = 0; i < AHEAD_TABLES; i++)
         b->ahead[i].gib = ~(u64)0;
@@ -140,9 +152,9 @@ static void store_lru(const struct lanes *l, struct cpu *c, u32 set)
     struct assoc *a = &l->t->a;
     u64 order = l->ways < 16 ? a->state[set] >> 4 * l->ways << 4 * l->ways : 0;
     for (u32 i = 0; i < l->ways; i++) {
-        u64 slot = l->lane[set][i] & LANE_SLOT;
-        order |= (slot - (u64)set * l->ways) << 4 * i;
-        store_lane(l, c, l->lane[set][i]);
+        u64 lane = *lane_at(l, set, i), way = (lane & LANE_SLOT) - (u64)set * l->ways;
+        order |= way << 4 * i;
+        store_lane(l, c, lane);
     }
     a->state[set] = order;
     a->mru[set] = (u8)(order & 15);
@@ -152,7 +164,7 @@ static void store_tree(const struct lanes *l, struct cpu *c, u32 set)
 {
     struct assoc *a = &l->t->a;
     for (u32 way = 0; way < l->ways; way++)
-        store_lane(l, c, l->lane[set][way]);
+        store_lane(l, c, *lane_at(l, set, way));
     a->state[set] = l->tree[set] & ~(u64)LANES_MRU;
     a->mru[set] = (u8)((l->tree[set] & LANES_MRU) >> LANES_MRU_SHIFT);
 }

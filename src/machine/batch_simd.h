@@ -14,8 +14,8 @@
 static inline u32 lanes_match(const u64 *lane, u64 want);
 /* lane[0..last-1] move up by one, fresh becomes lane[0]. */
 static inline void lanes_front(u64 *lane, u32 last, u64 fresh);
-/* Bit i: tag[i] == want; at most 16. */
-static inline u32 tags_match(const u64 *tag, u32 ways, u64 want);
+/* Bit i: tag[i] == want, of those in `all`, which are the lowest; at most 16. */
+static inline u32 tags_match(const u64 *tag, u32 all, u64 want);
 /* timing_read() of timing.h on one set: true when the line was there; it is first afterwards. */
 static inline bool near_front(u64 *set, u64 line);
 /* The numbers of the records, from `from` to `to`, that differ from the one before in page, kind or flags, for list;
@@ -51,12 +51,11 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
     _mm512_store_si512(lane, _mm512_mask_alignr_epi64(l, moved, l, _mm512_set1_epi64((long long)fresh), 7));
 }
 
-static inline u32 tags_match(const u64 *tag, u32 ways, u64 want)
+static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
 {
     __m512i w = _mm512_set1_epi64((long long)want);
-    u32 all = (2u << (ways - 1)) - 1;
     u32 found = _mm512_mask_cmpeq_epi64_mask((__mmask8)all, w, _mm512_maskz_loadu_epi64((__mmask8)all, tag));
-    if (ways > 8) {
+    if (all >> 8) {
         __mmask8 rest = (__mmask8)(all >> 8);
         found |= (u32)_mm512_mask_cmpeq_epi64_mask(rest, w, _mm512_maskz_loadu_epi64(rest, tag + 8)) << 8;
     }
@@ -138,9 +137,9 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
     }
 }
 
-static inline u32 tags_match(const u64 *tag, u32 ways, u64 want)
+static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
 {
-    int way = ways_find(tag, ways, want);
+    int way = ways_find(tag, (u32)__builtin_popcount(all), want);
     return way < 0 ? 0 : (u32)1 << way;
 }
 
