@@ -115,7 +115,8 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     if (o->ram_bytes)
         add(&a, "--pw-ram=%llu", (unsigned long long)o->ram_bytes);
     add(&a, "--pw-check=%s", o->check ? "yes" : "no");
-    add(&a, "--pw-filter=%s", o->filter ? "yes" : "no");
+    /* The twin must see what the filter would skip. */
+    add(&a, "--pw-filter=%s", o->filter && !o->check ? "yes" : "no");
     add(&a, "--trace-children=%s", o->trace_children ? "yes" : "no");
     add(&a, "--pw-follow=%s", o->trace_children ? "yes" : "no");
     add(&a, "--pw-name=%s", o->program[0]);
