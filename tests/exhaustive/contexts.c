@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * contexts.c - see batch.h.  A context is one choice of WP, SMEP, SMAP, protection keys, CPL, AC, implicit or not and
- * kind of access; each shape of the batch meets each of them, with an offset into the page that changes. */
+ * kind of access; each shape of the batch meets each of them, with an offset into the page that changes.  CR4.CET is 1
+ * where WP=1 and SMEP=0; there the accesses of shadow stacks are made as well. */
 #include "batch.h"
 
 /* Protection-key classes: keys off, or the leaf's key with neither, AD or WD set and every other key with the
@@ -32,6 +33,18 @@ static void every_shape(struct batch *b, struct oracle_access a)
     }
 }
 
+/* The accesses of shadow stacks, with every class of the keys once, AC=0: it must not matter, nor must SMAP. */
+static void shadow_stacks(struct batch *b, bool implicit, unsigned keys)
+{
+    static const bool chosen[8] = { [0] = true, [3] = true, [5] = true, [6] = true };
+    if (!b->j->cpu.cet || b->j->cpu.ac || !chosen[keys])
+        return;
+    every_shape(b, (struct oracle_access){ .kind = ORACLE_READ, .implicit = implicit, .shadow = true });
+    every_shape(b, (struct oracle_access){ .kind = ORACLE_WRITE, .implicit = implicit, .shadow = true });
+    if (!implicit)
+        every_shape(b, (struct oracle_access){ .kind = ORACLE_WRITE, .shadow = true, .wruss = true });
+}
+
 /* n: CPL, AC, implicit. */
 static void one_privilege(struct batch *b, unsigned n, unsigned keys)
 {
@@ -40,6 +53,7 @@ static void one_privilege(struct batch *b, unsigned n, unsigned keys)
     for (a.kind = ORACLE_READ; a.kind <= ORACLE_FETCH; a.kind++)
         if (a.kind != ORACLE_FETCH || (!a.implicit && (keys == 0 || keys == 2)))
             every_shape(b, a); /* there are no implicit fetches, and keys do not concern fetches: off, and AD, do */
+    shadow_stacks(b, a.implicit, keys);
 }
 
 static void run(struct batch *b)
@@ -57,6 +71,7 @@ static void run(struct batch *b)
             c.wp = n >> 3 & 1;
             c.smep = n >> 4 & 1;
             c.smap = n >> 5 & 1;
+            c.cet = c.wp && !c.smep;
             if (n % 8 == 0)
                 judge_context(j, &c);
             if ((n * 7 + n / 8 + keys) % b->one_context_in == 0)

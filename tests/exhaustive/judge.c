@@ -32,7 +32,7 @@ void judge_create(struct judge *j, const struct oracle_cpu *part)
     static struct mmu_profile profile = { .name = "exhaustive", .title = "small", .va_bits = 57, .tlbs = 2,
                                           .tlb = tlbs, .psc = pscs, .timing = { .near_lines = 512 } };
     u32 features = MMU_NX | MMU_PSE36 | MMU_PGE | MMU_PCID | MMU_INVPCID | MMU_SMEP | MMU_SMAP | MMU_PKU | MMU_PKS |
-                   MMU_LA57 | MMU_PSE | MMU_PAE | MMU_PAT | MMU_LM | (part->has_1g ? MMU_PDPE1GB : 0);
+                   MMU_LA57 | MMU_PSE | MMU_PAE | MMU_PAT | MMU_LM | MMU_SHSTK | (part->has_1g ? MMU_PDPE1GB : 0);
     struct mmu_config config = { .cpus = 1, .ram_bytes = RAM_BYTES, .maxphyaddr = part->maxphyaddr,
                                  .vendor = part->amd ? MMU_AMD : MMU_INTEL, .features = features,
                                  .profile = &profile };
@@ -94,11 +94,13 @@ void judge_context(struct judge *j, const struct oracle_cpu *c)
 {
     uint64_t cr0 = 1ull << 31 | 1 | (uint64_t)c->wp << 16;
     uint64_t cr4 = 1ull << 5 | (uint64_t)c->la57 << 12 | (uint64_t)c->smep << 20 | (uint64_t)c->smap << 21 |
-                   (uint64_t)c->pke << 22 | (uint64_t)c->pks << 24;
+                   (uint64_t)c->pke << 22 | (uint64_t)c->cet << 23 | (uint64_t)c->pks << 24;
     uint64_t efer = 1ull << 8 | 1ull << 10 | (uint64_t)c->nxe << 11;
     struct oracle_cpu part = j->cpu;
 
     set_levels(j, c->la57);
+    if (j->cpu.cet && !c->cet)
+        set(j, MMU_CR4, cr4, "CR4"); /* CR4.CET needs CR0.WP: it goes first, and comes last */
     set(j, MMU_CR0, cr0, "CR0");
     set(j, MMU_CR4, cr4, "CR4");
     set(j, MMU_EFER, efer, "EFER");
@@ -158,11 +160,12 @@ static __attribute__((cold, noinline)) void complain(struct judge *j, const stru
 
     if (j->differences++ >= PRINTED)
         return;
-    printf("DIFFERENCE in %s: %s%s%s of 0x%016llx at CPL %u AC %u, %s, M=%u%s%s, wp %d smep %d smap %d nxe %d pke %d "
-           "pkru %08x pks %d pkrs %08x\n",
-           what, a->implicit ? "implicit " : "", a->stack ? "stack " : "", kind_name[a->kind],
+    printf("DIFFERENCE in %s: %s%s%s%s of 0x%016llx at CPL %u AC %u, %s, M=%u%s%s, wp %d smep %d smap %d nxe %d cet %d "
+           "pke %d pkru %08x pks %d pkrs %08x\n",
+           what, a->implicit ? "implicit " : "", a->stack ? "stack " : "",
+           a->wruss ? "WRUSS " : a->shadow ? "shadow-stack " : "", kind_name[a->kind],
            (unsigned long long)a->va, c->cpl, c->ac, c->amd ? "AMD" : "Intel", c->maxphyaddr, c->la57 ? " LA57" : "",
-           c->has_1g ? "" : " no-1G", c->wp, c->smep, c->smap, c->nxe, c->pke, c->pkru, c->pks, c->pkrs);
+           c->has_1g ? "" : " no-1G", c->wp, c->smep, c->smap, c->nxe, c->cet, c->pke, c->pkru, c->pks, c->pkrs);
     for (int i = 0; i < q->path->entries; i++)
         printf("    entry at 0x%04llx: 0x%016llx, expected 0x%016llx afterwards, is 0x%016llx\n",
                (unsigned long long)q->path->entry_pa[i], (unsigned long long)q->path->entry[i],
@@ -220,7 +223,8 @@ void judge_access(struct judge *j, const struct oracle_access *a, const struct o
 {
     static const enum mmu_kind kind_of[] = { [ORACLE_READ] = MMU_LOAD, [ORACLE_WRITE] = MMU_STORE,
                                              [ORACLE_FETCH] = MMU_FETCH };
-    unsigned flags = (a->implicit ? MMU_IMPLICIT : 0) | (a->stack ? MMU_SS : 0);
+    unsigned flags = (a->implicit ? MMU_IMPLICIT : 0) | (a->stack ? MMU_SS : 0) |
+                     (a->shadow ? a->wruss ? MMU_WRUSS : MMU_SHADOW : 0);
     struct question q = { .access = a, .path = path };
     struct mmu_result got;
 

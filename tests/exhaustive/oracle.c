@@ -51,10 +51,10 @@ static bool pde_reserved(uint64_t entry, const struct oracle_cpu *c)
     return reserved_everywhere(entry, c) || (bit(entry, 7) && bits(entry, 20, 13));
 }
 
-/* 4.6: user-mode accesses are those at CPL 3 that are not implicit accesses to system structures. */
+/* 4.6: user-mode accesses are those at CPL 3 that are not implicit accesses to system structures; and WRUSS's. */
 static bool is_user_access(const struct oracle_cpu *c, const struct oracle_access *a)
 {
-    return c->cpl == 3 && !a->implicit;
+    return a->wruss || (c->cpl == 3 && !a->implicit);
 }
 
 /* 4.6.2.  address_is_user: U/S is 1 in every entry of the walk. */
@@ -74,6 +74,14 @@ static bool key_forbids(const struct oracle_cpu *c, const struct oracle_access *
     if (bit(c->pkrs, 2 * key))
         return true;
     return bit(c->pkrs, 2 * key + 1) && a->kind == ORACLE_WRITE && c->wp;
+}
+
+/* APM2 5.7.3: shadow-stack accesses are made to shadow-stack pages, and to those of their own mode. */
+static bool shadow_stack_forbids(const struct oracle_cpu *c, const struct oracle_access *a, const struct oracle_path *p)
+{
+    if (!p->shadow_stack)
+        return true;
+    return is_user_access(c, a) ? !p->user : p->user;
 }
 
 /* 4.6.1, in the manual's order.  writable, user, execute_disable: combined over the walk. */
@@ -113,6 +121,8 @@ static uint32_t describe(const struct oracle_cpu *c, const struct oracle_access 
         error |= 4;
     if (a->kind == ORACLE_FETCH && (c->smep || c->nxe)) /* CR4.PAE is 1 in long mode */
         error |= 16;
+    if (a->shadow)
+        error |= 64;
     return error;
 }
 
@@ -138,6 +148,10 @@ static void combine(struct oracle_path *out, uint64_t entry)
 static void reach(struct oracle_path *out, uint64_t leaf, unsigned page_lg2)
 {
     out->ends = ORACLE_LEAF;
+    /* APM2 5.7.2: the leaf has R/W=0 and D=1, all entries above it R/W=1. */
+    out->shadow_stack = !bit(leaf, 1) && bit(leaf, 6);
+    for (int i = 0; i < out->entries - 1; i++)
+        out->shadow_stack = out->shadow_stack && bit(out->entry[i], 1);
     out->page_lg2 = page_lg2;
     out->key = (unsigned)bits(leaf >> 59, 3, 0);
     out->frame = bits(leaf, 51, page_lg2);
@@ -192,11 +206,12 @@ void oracle_judge(const struct oracle_cpu *c, const struct oracle_access *a, con
                   struct oracle_answer *out)
 {
     uint64_t offset_mask;
-    bool by_key;
+    bool by_key, by_rights;
 
     out->error = describe(c, a);
     out->error_free = 0;
     out->set_in_all = out->set_in_leaf = 0;
+    if (a->wruss && c->cpl == 3) { out->outcome = ORACLE_GP; return; } /* APM2 5.7.1: privileged */
     if (path->ends == ORACLE_NOT_CANONICAL) { out->outcome = a->stack ? ORACLE_SS : ORACLE_GP; return; }
     out->outcome = ORACLE_PF;
     if (path->ends == ORACLE_NOT_PRESENT)
@@ -205,7 +220,9 @@ void oracle_judge(const struct oracle_cpu *c, const struct oracle_access *a, con
     if (path->ends == ORACLE_RESERVED) { out->error |= 8; return; }
 
     by_key = key_forbids(c, a, path->key, path->user);
-    if (by_key || rights_forbid(c, a, path->writable, path->user, path->execute_disable)) {
+    by_rights = a->shadow ? shadow_stack_forbids(c, a, path)
+                          : rights_forbid(c, a, path->writable, path->user, path->execute_disable);
+    if (by_key || by_rights) {
         out->error |= by_key ? 32 : 0;
         /* 4.7 says PK is set when the key forbids the access; for a user access to a supervisor address under PKS,
          * which is refused anyway, the text can be read both ways. */

@@ -16,7 +16,7 @@ struct oracle_cpu {
     bool amd;              /* bit 8 of PML4E and PML5E must be zero                                                */
     bool has_1g;           /* CPUID.80000001H:EDX.Page1GB                                                          */
     unsigned maxphyaddr;
-    bool la57, wp, smep, smap, nxe, pke, pks;
+    bool la57, wp, smep, smap, nxe, pke, pks, cet; /* cet: CR4.CET, with shadow stacks enabled; needs wp            */
     uint32_t pkru, pkrs;
     unsigned cpl, ac;
     uint64_t root;         /* physical address of the top table                                                    */
@@ -25,7 +25,12 @@ struct oracle_cpu {
 enum { ORACLE_READ, ORACLE_WRITE, ORACLE_FETCH };
 enum { ORACLE_DONE, ORACLE_PF, ORACLE_GP, ORACLE_SS };
 
-struct oracle_access { uint64_t va; int kind; bool implicit, stack; };
+struct oracle_access {
+    uint64_t va;
+    int kind;
+    bool implicit, stack;
+    bool shadow, wruss;    /* a shadow-stack access, read or write; the one that WRUSS makes.  pre: cet            */
+};
 
 enum { ORACLE_LEAF, ORACLE_NOT_PRESENT, ORACLE_RESERVED, ORACLE_NOT_CANONICAL };
 
@@ -35,6 +40,7 @@ struct oracle_path {
     uint64_t entry_pa[5];  /* ... where they are ...                                                               */
     uint64_t entry[5];     /* ... and what they hold                                                               */
     bool writable, user, execute_disable; /* combined over the entries                                             */
+    bool shadow_stack;     /* ORACLE_LEAF: a shadow-stack page                                                     */
     unsigned page_lg2;     /* ORACLE_LEAF                                                                          */
     unsigned key;          /* ORACLE_LEAF                                                                          */
     uint64_t frame;        /* ORACLE_LEAF: physical address of the page's first byte                               */
