@@ -45,6 +45,8 @@
 #define X86_EFER_LME (1ull << 8)
 #define X86_EFER_LMA (1ull << 10)
 #define X86_EFER_NXE (1ull << 11)
+#define X86_EFER_SVME (1ull << 12)
+#define X86_EFER_TCE (1ull << 15)
 #define X86_CR3_NOFLUSH (1ull << 63)
 
 #endif

@@ -42,7 +42,7 @@ enum mmu_feature {
     MMU_NX = 1u << 0, MMU_PSE36 = 1u << 1, MMU_PGE = 1u << 2, MMU_PCID = 1u << 3, MMU_INVPCID = 1u << 4,
     MMU_SMEP = 1u << 5, MMU_SMAP = 1u << 6, MMU_PKU = 1u << 7, MMU_PKS = 1u << 8, MMU_LA57 = 1u << 9,
     MMU_PDPE1GB = 1u << 10, MMU_PSE = 1u << 11, MMU_PAE = 1u << 12, MMU_PAT = 1u << 13, MMU_LM = 1u << 14,
-    MMU_SHSTK = 1u << 15,
+    MMU_SHSTK = 1u << 15, MMU_SVM = 1u << 16, MMU_TCE = 1u << 17, MMU_INVLPGB = 1u << 18,
 };
 
 struct mmu_config {
@@ -175,6 +175,19 @@ void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va);
 /* false: #GP (type above 3, PCID rules, non-canonical address for type 0); nothing has changed. */
 bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
 
+/* AMD's (APM3), each MMU_OK or the fault, having changed nothing then.
+ * INVLPGA: INVLPG for ASID 0, which is everybody's here; other ASIDs hold nothing.  #UD while EFER.SVME=0. */
+enum mmu_status mmu_invlpga(struct mmu *m, unsigned cpu, u64 va, u32 asid);
+/* INVLPGB with its registers: rax is the address (63:12) and what is named; ecx the number of pages more (15:0) and a
+ * stride of 2 MiB (31); edx the ASID (15:0) and the PCID (27:16).  What is not named is any.  Acts on this CPU at once;
+ * on the others at this CPU's next TLBSYNC, at the latest.  #UD without the feature; #GP for reserved bits, more pages
+ * than the processor takes (7), a PCID without CR4.PCIDE, a stride of 2 MiB where pages have 4. */
+enum mmu_invlpgb { MMU_INVLPGB_VA = 1, MMU_INVLPGB_PCID = 2, MMU_INVLPGB_ASID = 4, MMU_INVLPGB_GLOBAL = 8,
+                   MMU_INVLPGB_FINAL = 16, /* keep what structure caches hold                                 */
+                   MMU_INVLPGB_NESTED = 32 };
+enum mmu_status mmu_invlpgb(struct mmu *m, unsigned cpu, u64 rax, u32 ecx, u32 edx);
+enum mmu_status mmu_tlbsync(struct mmu *m, unsigned cpu);
+
 /* ---- the fast path ----------------------------------------------------------------------------------------- *
  * A front end may skip mmu_translate() for an access whose page is in a slot: a slot exists only while the
  * translation is the most recently used entry of its set in its first-level array and the access is allowed
@@ -304,17 +317,18 @@ struct mmu_stats { /* of one CPU since creation; accesses skipped by the fast pa
     u64 cycles_stlb, cycles_walk;         /* ESTIMATED                                                        */
     u64 pf, gp, ss;                       /* faults raised                                                    */
     u64 invlpg, invpcid, cr3_writes, flushes_full;
+    u64 invlpga, invlpgb, tlbsync;        /* INVLPGB: on the CPU that issued it                               */
 };
 const struct mmu_stats *mmu_stats(const struct mmu *m, unsigned cpu);
 
 /* Sees every call that reaches mmu_translate(), and every invalidation, as it happens; NULL: nobody.  For twins,
  * recorders and explainers.  The callback must not call back into the machine. */
-enum mmu_inv_scope { MMU_INV_PAGE, MMU_INV_PCID, MMU_INV_ALL_NONGLOBAL, MMU_INV_ALL };
+enum mmu_inv_scope { MMU_INV_PAGE, MMU_INV_PCID, MMU_INV_ALL_NONGLOBAL, MMU_INV_ALL, MMU_INV_PAGE_EVERY };
 struct mmu_observer {
     void *ctx;
     void (*translated)(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global);
     /* PAGE: entries of va for pcid and global ones of any PCID (with_global); PCID: one PCID, no globals unless
-     * with_global; ALL_NONGLOBAL; ALL. */
+     * with_global; ALL_NONGLOBAL; ALL; PAGE_EVERY: as PAGE for every PCID. */
     void (*invalidated)(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global);
 };
 void mmu_observe(struct mmu *m, const struct mmu_observer *o);

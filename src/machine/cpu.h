@@ -27,6 +27,9 @@ struct quick {
     bool usable;                      /* fits, and paging is that of long mode (kept by regs_changed())           */
 };
 
+/* An INVLPGB whose other CPUs have not been told yet: its registers (broadcast.c). */
+struct broadcast { u64 rax; u32 ecx, edx; };
+
 struct cpu {
     struct mode mode;                 /* from the registers, by regs.c                                           */
     const struct rights *now;         /* &rights[cpl == 3][ac]                                                   */
@@ -46,6 +49,8 @@ struct cpu {
     u8 tlbs, pscs;
     struct rights rights[2][2];
     struct registers reg;
+    struct broadcast broadcast[16];   /* open until TLBSYNC, the oldest first                                     */
+    u32 broadcasts;
     u64 pdpte[4];                     /* PAE paging: loaded by MOV CR (4.4.1)                                     */
 };
 

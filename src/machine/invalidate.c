@@ -30,7 +30,7 @@ void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global)
     tlb_remove_matching(c, TAG_SPACE, tag_space(pcid));
     if (with_global)
         tlb_remove_matching(c, TAG_GLOBAL, TAG_GLOBAL);
-    psc_remove_space(c, tag_space(pcid));
+    psc_remove_matching(c, TAG_SPACE, tag_space(pcid), NULL);
     seen(m, cpu, MMU_INV_PCID, pcid, 0, with_global);
 }
 
@@ -51,20 +51,35 @@ void forget_all_nonglobal(struct mmu *m, unsigned cpu)
     seen(m, cpu, MMU_INV_ALL_NONGLOBAL, 0, 0, false);
 }
 
-/* 4.10.4.1: the page for the current PCID and global pages; all structure-cache entries of the PCID.  A
- * non-canonical address does nothing. */
-void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va)
+/* 4.10.4.1: the page, and all structure-cache entries of the PCID; with EFER.TCE=1 only those that lead to the page
+ * (APM2 5.5.3). */
+void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s)
 {
-    CHECK(cpu < m->cpus);
     struct cpu *c = &m->cpu[cpu];
-    c->stats.invlpg++;
+    u64 mask = s->every_pcid ? 0 : TAG_SPACE, value = s->every_pcid ? 0 : tag_space(s->pcid);
     if (c->mode.paging != PAGING_LONG)
         va &= 0xffffffff;
     if (!canonical(&c->mode, va))
         return;
-    tlb_remove_page(c, va, c->mode.pcid_tag, true);
-    psc_remove_space(c, c->mode.pcid_tag);
-    seen(m, cpu, MMU_INV_PAGE, c->mode.pcid, va, true);
+    if (s->every_pcid)
+        tlb_remove_page_every(c, va, s->with_global);
+    else
+        tlb_remove_page(c, va, value, s->with_global);
+    if (!s->leaf_only)
+        psc_remove_matching(c, mask, value, c->reg.efer & X86_EFER_TCE ? &va : NULL);
+    seen(m, cpu, s->every_pcid ? MMU_INV_PAGE_EVERY : MMU_INV_PAGE, s->pcid, va, s->with_global);
+}
+
+void forget_as_invlpg(struct mmu *m, unsigned cpu, u64 va)
+{
+    forget_page_scope(m, cpu, va, &(struct page_scope){ .pcid = m->cpu[cpu].mode.pcid, .with_global = true });
+}
+
+void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va)
+{
+    CHECK(cpu < m->cpus);
+    m->cpu[cpu].stats.invlpg++;
+    forget_as_invlpg(m, cpu, va);
 }
 
 enum { INVPCID_ADDRESS, INVPCID_SINGLE, INVPCID_ALL_GLOBAL, INVPCID_ALL_NONGLOBAL, INVPCID_TYPES };
@@ -88,11 +103,7 @@ bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va)
         return false;
     c->stats.invpcid++;
     switch (type) {
-    case INVPCID_ADDRESS:
-        tlb_remove_page(c, va, tag_space(pcid), false);
-        psc_remove_space(c, tag_space(pcid));
-        seen(m, cpu, MMU_INV_PAGE, pcid, va, false);
-        break;
+    case INVPCID_ADDRESS: forget_page_scope(m, cpu, va, &(struct page_scope){ .pcid = pcid }); break;
     case INVPCID_SINGLE: forget_pcid(m, cpu, pcid, false); break;
     case INVPCID_ALL_GLOBAL: forget_all(m, cpu); break;
     default: forget_all_nonglobal(m, cpu); break;

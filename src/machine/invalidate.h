@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * invalidate.h - forgetting translations.  Called by translate.c for #PF and by regs.c for the side effects of
- * register writes; mmu_invlpg() and mmu_invpcid() are the instructions.  SDM3 4.10.4.  What a call names is gone
+ * register writes, by broadcast.c for AMD's instructions; mmu_invlpg() and mmu_invpcid() are instructions.  SDM3 4.10.4.  What a call names is gone
  * afterwards from TLBs, structure caches and fast slots of this CPU; what it does not name stays, though the
  * architecture would let it go too (4.10.4.1). */
 #ifndef PAGEWALK_MACHINE_INVALIDATE_H
@@ -13,6 +13,11 @@ void forget_page(struct cpu *c, u64 va);
 /* The same on a path that raises no #PF: observers are told. */
 void forget_page_seen(struct mmu *m, unsigned cpu, u64 va);
 
+/* What INVLPG does; a non-canonical address does nothing. */
+void forget_as_invlpg(struct mmu *m, unsigned cpu, u64 va);
+/* One page of INVLPGB or INVPCID: for whom, and whether structure caches keep what led there. */
+struct page_scope { u64 pcid; bool every_pcid, with_global, leaf_only; };
+void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s);
 void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global);
 void forget_all(struct mmu *m, unsigned cpu);
 void forget_all_nonglobal(struct mmu *m, unsigned cpu);

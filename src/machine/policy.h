@@ -17,11 +17,15 @@ struct policy {
     /* A is set in the entries above when a walk ends in #PF.  The architecture allows both (SDM3 4.8).  Default
      * false: a faulting access writes nothing. */
     bool faulting_walk_sets_accessed;
+    /* Pages beyond the first that INVLPGB takes: CPUID 80000008h EDX[15:0].  7 is what EPYC 7003 and 9004 report, from
+     * memory. */
+    u16 invlpgb_pages_more;
 };
 
 static inline struct policy policy_default(enum mmu_vendor vendor)
 {
-    return (struct policy){ .denied_hit_rewalks = true, .stlb_keeps_pieces = vendor == MMU_AMD };
+    return (struct policy){ .denied_hit_rewalks = true, .stlb_keeps_pieces = vendor == MMU_AMD,
+                            .invlpgb_pages_more = 7 };
 }
 
 #endif

@@ -26,6 +26,9 @@
 #define LA57 MMU_LA57
 #define PAGE1G MMU_PDPE1GB
 #define SHSTK MMU_SHSTK
+#define SVM MMU_SVM
+#define TCE MMU_TCE
+#define INVLPGB MMU_INVLPGB
 
 /* A last row of zeros ends each table, so that none is empty. */
 #define TLBS(id) static const struct mmu_tlb_desc id##_tlb[] = {

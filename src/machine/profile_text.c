@@ -7,7 +7,8 @@ const struct profile_word profile_features[] = {
     { "nx", MMU_NX }, { "pse", MMU_PSE }, { "pse36", MMU_PSE36 }, { "pae", MMU_PAE }, { "lm", MMU_LM }, { "pge", MMU_PGE },
     { "pat", MMU_PAT }, { "pcid", MMU_PCID }, { "invpcid", MMU_INVPCID }, { "smep", MMU_SMEP }, { "smap", MMU_SMAP },
     { "pku", MMU_PKU }, { "pks", MMU_PKS }, { "la57", MMU_LA57 }, { "pdpe1gb", MMU_PDPE1GB },
-    { "shstk", MMU_SHSTK }, { NULL, 0 },
+    { "shstk", MMU_SHSTK }, { "svm", MMU_SVM }, { "tce", MMU_TCE },
+    { "invlpgb", MMU_INVLPGB }, { NULL, 0 },
 };
 const struct profile_word profile_ports[] = {
     { "fetch", MMU_PORT_I }, { "load", MMU_PORT_LOAD }, { "store", MMU_PORT_STORE }, { NULL, 0 }

@@ -74,15 +74,16 @@ void psc_remove_path(struct cpu *c, u64 va, u64 space)
     }
 }
 
-void psc_remove_space(struct cpu *c, u64 space)
+void psc_remove_matching(struct cpu *c, u64 mask, u64 value, const u64 *va)
 {
     for (u32 i = 0; i < c->pscs; i++) {
         struct assoc *a = &c->psc[i].a;
+        u64 number = va ? psc_number(*va, c->psc[i].level) : 0;
         bool left = false;
         for (u32 set = 0; c->psc[i].used && set <= a->set_mask; set++)
             for (u32 way = 0; way < a->ways; way++) {
                 u64 tag = a->tag[assoc_at(a, set, way)];
-                if (tag && (tag & TAG_SPACE) == space)
+                if (tag && (tag & mask) == value && (!va || tag_number(tag) == number))
                     assoc_remove(a, set, way);
                 else
                     left |= tag != 0;

@@ -25,7 +25,8 @@ void psc_create(struct cpu *c, struct carve *carve, const struct mmu_profile *pr
 u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data);
 void psc_fill(struct cpu *c, u32 level, u64 va, u64 space, u64 data);
 void psc_remove_path(struct cpu *c, u64 va, u64 space); /* what a walk of va could use                             */
-void psc_remove_space(struct cpu *c, u64 space);
+/* Entries e with (tag & mask) == value; with va, of those the ones that a walk of *va could use. */
+void psc_remove_matching(struct cpu *c, u64 mask, u64 value, const u64 *va);
 void psc_clear(struct cpu *c);
 
 #endif

@@ -283,6 +283,12 @@ void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global)
     }
 }
 
+void tlb_remove_page_every(struct cpu *c, u64 va, bool with_global)
+{
+    for (u32 i = 0; i < c->tlbs; i++)
+        remove_where(c, &c->tlb[i], with_global ? 0 : TAG_GLOBAL, 0, &va);
+}
+
 static u32 live(const struct tlb *t)
 {
     return t->live[MMU_4K] + t->live[MMU_2M] + t->live[MMU_1G] + t->live[UNIT_4M];

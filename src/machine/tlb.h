@@ -171,6 +171,8 @@ void tlb_count_page(struct cpu *c, struct tlb *t);
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way);
 /* Every entry, of whatever unit, that translates va for the space; and global ones. */
 void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);
+/* The same for every space. */
+void tlb_remove_page_every(struct cpu *c, u64 va, bool with_global);
 /* Entries e with (tag & mask) == value. */
 void tlb_remove_matching(struct cpu *c, u64 mask, u64 value);
 void tlb_clear(struct cpu *c);

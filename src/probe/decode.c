@@ -64,7 +64,8 @@ static const struct { u32 leaf; u8 reg, bit; u32 feature; } feature_bits[] = {
     { 1, EDX, 3, MMU_PSE },        { 1, EDX, 6, MMU_PAE },        { 1, EDX, 13, MMU_PGE },     { 1, EDX, 16, MMU_PAT },
     { 1, EDX, 17, MMU_PSE36 },     { 1, ECX, 17, MMU_PCID },      { 7, EBX, 7, MMU_SMEP },     { 7, EBX, 10, MMU_INVPCID },
     { 7, EBX, 20, MMU_SMAP },      { 7, ECX, 3, MMU_PKU },        { 7, ECX, 16, MMU_LA57 },    { 7, ECX, 31, MMU_PKS },
-    { 7, ECX, 7, MMU_SHSTK },
+    { 7, ECX, 7, MMU_SHSTK },      { 0x80000001, ECX, 2, MMU_SVM }, { 0x80000001, ECX, 17, MMU_TCE },
+    { 0x80000008, EBX, 3, MMU_INVLPGB },
     { 0x80000001, EDX, 20, MMU_NX }, { 0x80000001, EDX, 26, MMU_PDPE1GB }, { 0x80000001, EDX, 29, MMU_LM },
 };
 

@@ -27,7 +27,7 @@ static const struct flag_name feature_names[] = {
     { "nx", MMU_NX }, { "pse36", MMU_PSE36 }, { "pge", MMU_PGE }, { "pcid", MMU_PCID }, { "invpcid", MMU_INVPCID },
     { "smep", MMU_SMEP }, { "smap", MMU_SMAP }, { "pku", MMU_PKU }, { "pks", MMU_PKS }, { "la57", MMU_LA57 },
     { "pdpe1gb", MMU_PDPE1GB }, { "pse", MMU_PSE }, { "pae", MMU_PAE }, { "pat", MMU_PAT }, { "lm", MMU_LM },
-    { "shstk", MMU_SHSTK },
+    { "shstk", MMU_SHSTK }, { "svm", MMU_SVM }, { "tce", MMU_TCE }, { "invlpgb", MMU_INVLPGB },
     { NULL, 0 },
 };
 static const struct flag_name vendor_names[] = { { "intel", MMU_INTEL }, { "amd", MMU_AMD }, { NULL, 0 } };

@@ -18,13 +18,17 @@ static const struct command {
     u8 need;                 /* enum need                                                                      */
     const char *usage;
 } commands[] = {
-    { "access", cmd_access, 3, 7, NEED_MACHINE, "access [cpuN] r|w|x VA [SIZE] [implicit] [ss]" },
+    { "access", cmd_access, 3, 9, NEED_MACHINE, "access [cpuN] r|w|x VA [SIZE] [implicit] [ss] [shadow] [wruss]" },
     { "poke", cmd_poke, 3, 3, NEED_MACHINE, "poke PA VALUE" },
     { "peek", cmd_peek, 2, 2, NEED_MACHINE, "peek PA" },
     { "set", cmd_set, 3, 4, NEED_MACHINE, "set [cpuN] REG VALUE" },
     { "get", cmd_get, 2, 3, NEED_MACHINE, "get [cpuN] REG" },
     { "invlpg", cmd_invlpg, 2, 3, NEED_MACHINE, "invlpg [cpuN] VA" },
     { "invpcid", cmd_invpcid, 4, 5, NEED_MACHINE, "invpcid [cpuN] TYPE PCID VA" },
+    { "invlpga", cmd_invlpga, 2, 4, NEED_MACHINE, "invlpga [cpuN] VA [ASID]" },
+    { "invlpgb", cmd_invlpgb, 1, WORDS_MAX, NEED_MACHINE,
+      "invlpgb [cpuN] [va=VA] [more=N] [stride=4K|2M] [pcid=N] [asid=N] [global] [final] [nested]" },
+    { "tlbsync", cmd_tlbsync, 1, 2, NEED_MACHINE, "tlbsync [cpuN]" },
     { "tlb", cmd_tlb, 1, 2, NEED_MACHINE, "tlb [cpuN]" },
     { "psc", cmd_psc, 1, 2, NEED_MACHINE, "psc [cpuN]" },
     { "walk", cmd_walk, 2, 4, NEED_MACHINE, "walk [cpuN] VA [r|w|x]" },

@@ -73,6 +73,7 @@ void machine_drop(struct interp *in);
 typedef bool command_fn(struct interp *in, const struct words *w);
 command_fn cmd_machine, cmd_boot, cmd_explain, cmd_check, cmd_clock;
 command_fn cmd_set, cmd_get, cmd_poke, cmd_peek, cmd_access, cmd_invlpg, cmd_invpcid;
+command_fn cmd_invlpga, cmd_invlpgb, cmd_tlbsync;
 command_fn cmd_tlb, cmd_psc, cmd_walk, cmd_stats;
 command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo;
 command_fn cmd_sys, cmd_khugepaged;               /* sys_cmds.c                                                  */

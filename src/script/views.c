@@ -178,6 +178,7 @@ bool cmd_stats(struct interp *in, const struct words *w)
         { "ad_writes", s->ad_writes }, { "cycles_stlb", s->cycles_stlb }, { "cycles_walk", s->cycles_walk },
         { "pf", s->pf }, { "gp", s->gp }, { "ss", s->ss }, { "invlpg", s->invlpg }, { "invpcid", s->invpcid },
         { "cr3_writes", s->cr3_writes }, { "flushes_full", s->flushes_full },
+        { "invlpga", s->invlpga }, { "invlpgb", s->invlpgb }, { "tlbsync", s->tlbsync },
     };
     for (size_t i = 0; i < COUNT_OF(rest); i++)
         stat_line(in, rest[i].name, "", "", rest[i].value);

@@ -294,14 +294,14 @@ static void fill(struct twin *t, unsigned cpu, unsigned level, enum mmu_kind kin
     touch(t, s, set, way);
 }
 
-static void drop_page(struct twin *t, unsigned cpu, u64 va, u64 pcid, bool with_global)
+static void drop_page(struct twin *t, unsigned cpu, u64 va, bool every_pcid, u64 pcid, bool with_global)
 {
     for (unsigned i = 0; i < t->profile->tlbs; i++) {
         struct shelf *s = &t->shelf[cpu * t->profile->tlbs + i];
         for (unsigned n = 0; n < (unsigned)s->desc->ways * s->desc->sets; n++) {
             struct line *l = &s->line[n];
             u64 lies_in = l->number << unit_lg2[l->unit] >> unit_lg2[l->page];
-            if (l->valid && lies_in == number_of(va, l->page) && (l->global ? with_global : l->pcid == pcid))
+            if (l->valid && lies_in == number_of(va, l->page) && (l->global ? with_global : every_pcid || l->pcid == pcid))
                 l->valid = 0;
         }
     }
@@ -354,7 +354,7 @@ static void translated(void *ctx, unsigned cpu, const struct mmu_result *r, u64 
     if (r->status == MMU_FAULT_PF) {
         if (r->by != MMU_BY_WALK && r->by != by)
             differs(t, cpu, r, by);
-        drop_page(t, cpu, r->va, pcid, true);
+        drop_page(t, cpu, r->va, false, pcid, true);
         return;
     }
 
@@ -382,8 +382,8 @@ static void invalidated(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 p
 {
     struct twin *t = ctx;
 
-    if (scope == MMU_INV_PAGE) {
-        drop_page(t, cpu, va, pcid, with_global);
+    if (scope == MMU_INV_PAGE || scope == MMU_INV_PAGE_EVERY) {
+        drop_page(t, cpu, va, scope == MMU_INV_PAGE_EVERY, pcid, with_global);
         return;
     }
     for (unsigned i = 0; i < t->profile->tlbs; i++) {
