@@ -48,19 +48,20 @@ static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 v
         u64 pa = table + (va >> (12 + 9 * level) & 511) * 8, e = phys_read(m, pa);
         w->pa[level] = pa;
         w->entry[level] = e;
-        verdict = walk_judge(mode, e, level);
-        if (verdict == MMU_STEP_NOT_PRESENT || verdict == MMU_STEP_RESERVED)
+        if (LIKELY((e & mode->usual[level]) == X86_PTE_P))
+            verdict = level ? MMU_STEP_NEXT : MMU_STEP_LEAF;
+        else
+            verdict = walk_judge(mode, e, level);
+        if (verdict != MMU_STEP_NEXT)
             break;
-        if (verdict == MMU_STEP_LEAF)
-            w->above = all;
         all &= e;
         any |= e;
-        if (verdict == MMU_STEP_LEAF)
-            break;
         table = e & mode->addr_mask;
     }
-    w->all = all;
-    w->any = any;
+    bool leaf = verdict == MMU_STEP_LEAF; /* else its bits mean nothing */
+    w->above = all;
+    w->all = leaf ? all & w->entry[level] : all;
+    w->any = leaf ? any | w->entry[level] : any;
     w->top = s->level;
     w->last = (u8)level;
     w->verdict = (u8)verdict;
@@ -88,12 +89,16 @@ u64 walk_data_legacy(const struct cpu *c, u64 va, const struct walk *w);
 static inline u64 walk_data(const struct cpu *c, u64 va, const struct walk *w)
 {
     _Static_assert(MMU_4K == 0 && MMU_2M == 1 && MMU_1G == 2, "a leaf's level is its size");
-    u64 e = w->entry[w->last], offset = ((u64)1 << unit_lg2[w->last]) - 1;
+    u64 e = w->entry[w->last], frame = e & DATA_PA;
     if (RARE(c->mode.paging != PAGING_LONG))
         return walk_data_legacy(c, va, w);
-    return (e & DATA_PA & ~offset) | (va & offset & ~PAGE_MASK_LOW) | path_rights(w->all, w->any) |
-           (e & X86_PTE_D ? DATA_D : 0) | (c->mode.global && e & X86_PTE_G ? DATA_G : 0) |
-           (e >> X86_PKEY_SHIFT & 15) << DATA_KEY_SHIFT | (u64)w->last << DATA_SIZE_SHIFT | leaf_alone_readonly(w);
+    if (w->last) {
+        u64 offset = ((u64)1 << unit_lg2[w->last]) - 1;
+        frame = (frame & ~offset) | (va & offset & ~PAGE_MASK_LOW);
+    }
+    return frame | path_rights(w->all, w->any) | (e & X86_PTE_D ? DATA_D : 0) |
+           (c->mode.global && e & X86_PTE_G ? DATA_G : 0) | (e >> X86_PKEY_SHIFT & 15) << DATA_KEY_SHIFT |
+           (u64)w->last << DATA_SIZE_SHIFT | leaf_alone_readonly(w);
 }
 
 /* The entry of a level with the A and D bits that a successful access sets (4.8); the same when nothing is to do. */
