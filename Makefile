@@ -2,12 +2,13 @@
 #   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
 #   make setup      install what the build needs     make test   set up, build, run every test
 #   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
+#   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential exhaustive demo san fuzz bench accuracy install clean check
+.PHONY: all setup test test-differential exhaustive demo san fuzz bench bench-machine accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -40,6 +41,9 @@ fuzz: setup
 
 bench: all
 	@sh bench/run.sh $(B)
+
+bench-machine: all
+	@sh bench/machine/run.sh $(B)
 
 accuracy: all
 	@sh tests/differential/accuracy.sh $(B)

@@ -57,30 +57,62 @@ void stream_uniform(struct stream *s, size_t n)
         s->record[i] = random_access(below(UNIFORM_PAGES));
 }
 
-/* The page of rank k is drawn in proportion to (k + 1)^-0.99; ranks are scattered over the addresses. */
+/* Ranks are drawn in proportion to (rank + 1)^-0.99: a table of sums, and a search in it. */
+struct zipf { double *upto; u32 ranks; };
+
+static struct zipf zipf_make(u32 ranks)
+{
+    struct zipf z = { malloc(ranks * sizeof *z.upto), ranks };
+    double sum = 0;
+    for (u32 k = 0; z.upto && k < ranks; k++)
+        z.upto[k] = sum += pow(k + 1, -0.99);
+    return z;
+}
+
+static u32 zipf_draw(const struct zipf *z)
+{
+    double x = (double)(next_random() >> 11) * 0x1p-53 * z->upto[z->ranks - 1];
+    u32 low = 0, high = z->ranks - 1;
+    while (low < high) {
+        u32 middle = (low + high) / 2;
+        if (z->upto[middle] < x)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The word of rank k is the k-th of 64 MiB. */
 void stream_zipf(struct stream *s, size_t n)
 {
-    static double upto[ZIPF_PAGES];
-    static u32 page_of[ZIPF_PAGES];
-    double sum = 0;
+    struct zipf z = zipf_make(ZIPF_PAGES * 512);
     begin(s, n, 3);
-    for (u32 k = 0; k < ZIPF_PAGES; k++) {
-        u32 other = (u32)below(k + 1);
-        page_of[k] = page_of[other];
-        page_of[other] = k;
-        upto[k] = sum += pow(k + 1, -0.99);
-    }
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)(next_random() >> 11) * 0x1p-53 * sum;
-        u32 low = 0, high = ZIPF_PAGES - 1;
-        while (low < high) {
-            u32 middle = (low + high) / 2;
-            if (upto[middle] < x)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        s->record[i] = random_access(page_of[low]);
+    for (size_t i = 0; z.upto && i < n; i++)
+        s->record[i] = mmu_record(BASE + zipf_draw(&z) * 8ull, below(STORES_IN) ? MMU_LOAD : MMU_STORE, 0);
+    free(z.upto);
+}
+
+/* Harder: whole pages have ranks, scattered over the 64 MiB. */
+void stream_scattered(struct stream *s, size_t n)
+{
+    struct stream order;
+    struct zipf z = zipf_make(ZIPF_PAGES);
+    stream_pages(&order, ZIPF_PAGES);
+    begin(s, n, 4);
+    for (size_t i = 0; z.upto && i < n; i++)
+        s->record[i] = random_access((mmu_record_va(order.record[zipf_draw(&z)]) - BASE) / PAGE_BYTES);
+    free(z.upto);
+    free(order.record);
+}
+
+void stream_pages(struct stream *s, u32 pages)
+{
+    begin(s, pages, 5);
+    for (u32 k = 0; k < pages; k++) {
+        u64 other = below(k + 1);
+        s->record[k] = s->record[other];
+        s->record[other] = random_access(k);
     }
 }
 

@@ -5,11 +5,19 @@
 
 #include "pagewalk/mmu.h"
 
-struct stream { const char *name, *what; double aim; u64 *record; size_t n; };
+struct stream {
+    const char *name, *what;
+    double aim;                                    /* 0: none                                                     */
+    void (*make)(struct stream *s, size_t n);      /* NULL: from a file                                           */
+    u64 *record;
+    size_t n;
+};
 
 void stream_sequential(struct stream *s, size_t n);
 void stream_zipf(struct stream *s, size_t n);
+void stream_scattered(struct stream *s, size_t n);
 void stream_uniform(struct stream *s, size_t n);
+void stream_pages(struct stream *s, u32 pages);       /* each of so many pages once, in random order             */
 bool stream_file(struct stream *s, const char *path); /* records as convert.c writes them; false: cannot be read */
 
 /* Page tables for every page of the stream, root at 0: user, writable, A and D clear.  Frames lie above RAM.  Returns the
