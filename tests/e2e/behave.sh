@@ -3,7 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 
 same "heap" ok "$($PW run -q -o heap.r -- $PROGS/heap)"
-same "heap: no divergence" 0 "$(awk -F'\t' '$1 == "table" { on = $2 == "divergences" } on && $1 == "row" { n++ } END { print n + 0 }' heap.r)"
+divergences() { awk -F'\t' '$1 == "table" { on = $2 == "divergences" } on && $1 == "row" { n++ } END { print n + 0 }' "$1"; }
+same "heap: no divergence" 0 "$(divergences heap.r)"
 
 same "threads: 1 CPU" "$($PROGS/threads)" "$($PW run -q -o one.r -- $PROGS/threads)"
 same "threads: 4 CPUs" "$($PROGS/threads)" "$($PW run -q --cpus 4 -o four.r -- $PROGS/threads)"
@@ -27,4 +28,17 @@ between "copies in the child" 100 130 "$(count faults.cow_copy f.r.*)"
 rm -f f.r*
 same "exec followed" "0" "$($PW run -q --trace-children -o f.r -- $PROGS/forks /bin/true)"
 grep -l '^text	program	/bin/true' f.r.* > /dev/null && ok "exec has results" || bad "exec has results"
+
+for way in lock shrink orphan self leader handlers; do
+    same "odd $way" ok "$($PW run -q --trace-children -o odd.$way -- $PROGS/odd $way)"
+    same "odd $way: no divergence" 0 "$(divergences odd.$way)"
+done
+same "odd shrink: one SIGBUS" 1 "$(count faults.invalid odd.shrink)"
+between "odd leader: faults of the thread that stayed" 64 400 "$(count faults.minor odd.leader)"
+between "odd handlers: faults" 128 400 "$(count faults.minor odd.handlers)"
+same "odd handlers: filter on and off" "" "$($PW run -q --trace-children --no-filter -o odd.slow -- $PROGS/odd handlers > /dev/null; diff odd.slow odd.handlers | grep -E '(walks|faults|tlb)[.]')"
+
+# Names of results files are taken as given.
+same "a percent sign in a name" ok "$($PW run -q -o 'a%d %s.r' -- $PROGS/heap)"
+same "the file has that name" 1 "$(ls 'a%d %s.r' | wc -l)"
 finish
