@@ -24,10 +24,10 @@
 /* ---- the machine ----------------------------------------------------------------------------------------------- */
 
 #define DATA_PORTS (MMU_PORT_LOAD | MMU_PORT_STORE)
+#define ARRAY(level_, ports_, ways_, sets_) \
+    { .level = level_, .ports = ports_, .sizes = 1 << MMU_4K, .hash = MMU_LINEAR, .repl = MMU_LRU, .ways = ways_, .sets = sets_ }
 static const struct mmu_tlb_desc tlb[] = {
-    { "L1I", 1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 8, 8, "" },
-    { "L1D", 1, DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 8, 8, "" },
-    { "STLB", 2, MMU_PORT_I | DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 12, 128, "" },
+    ARRAY(1, MMU_PORT_I, 8, 8), ARRAY(1, DATA_PORTS, 8, 8), ARRAY(2, MMU_PORT_I | DATA_PORTS, 12, 128),
 };
 static const struct mmu_psc_desc psc[] = { { 1, 32, 4, "" }, { 2, 4, 4, "" }, { 3, 2, 2, "" } };
 

@@ -396,27 +396,39 @@ ALWAYS void count_lookups(const struct batch *b, struct cpu *c, const u64 *recor
     c->stats.lookups[MMU_SIDE_D] += n - fetches;
 }
 
-/* Records that blocks cannot do end a block before them. */
+/* Records that blocks cannot do end a block before them.  Most are those of user programs: no flags, lower half. */
 ALWAYS u32 block_length(struct batch *b, const struct cpu *c, const u64 *record, size_t left)
 {
     u32 n = left < BLOCK ? (u32)left : BLOCK, va_bits = 64u - c->mode.va_shift, i = 0;
-    if (LIKELY(!any_odd(record, n, va_bits, &b->fetches)))
+    u64 all = bits_of_all(record, n), kinds = all >> MMU_RECORD_KIND_SHIFT;
+    b->fetches = kinds & MMU_FETCH;
+    if (LIKELY(kinds < 3 && !(all << 2 >> (va_bits + 1))))
         return n;
-    while (!record_odd(record[i], va_bits))
+    while (i < n && !record_odd(record[i], va_bits))
         i++;
     return i;
 }
 
+ALWAYS struct layout layout_of(const struct batch *b)
+{
+    u64 bits = MMU_SLOTS - 1;
+    for (u32 a = 0; a < b->arrays; a++)
+        bits &= b->now[a].set_mask;
+    return (struct layout){ bits, b->lanes_of[MMU_LOAD] == b->lanes_of[MMU_STORE] };
+}
+
 ALWAYS size_t blocks(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
 {
+    const struct layout layout = layout_of(b);
     for (size_t done = 0; done < n;) {
         const u64 *block = record + done;
         u32 length = block_length(b, c, block, n - done);
         if (!length)
             return done;
-        u32 listed = !done; /* the very first record has none before it */
-        b->list[0] = 0;
-        listed += list_changes(block, listed, length, b->list + listed);
+        u32 listed = 0;
+        for (; !done && listed < 2 && listed < length; listed++)
+            b->list[listed] = listed; /* the very first have none before them */
+        listed += list_changes(block, listed, length, layout, b->list + listed);
         if (listed)
             copy_lanes(b->before, b->now, b->arrays);
         u32 events = first_level(b, block, &listed), settled = settle(m, c, b, block, events);

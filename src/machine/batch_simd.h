@@ -18,15 +18,17 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh);
 static inline u32 tags_match(const u64 *tag, u32 all, u64 want);
 /* timing_read() of timing.h on one set: true when the line was there; it is first afterwards. */
 static inline bool near_front(u64 *set, u64 line);
-/* The numbers of the records, from `from` to `to`, that differ from the one before in page, kind or flags, for list;
- * record[-1] must be there.  Returns how many.  Writes up to seven beyond. */
-static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list);
-/* Some record from 0 to n is one that blocks leave to others (record_odd()).  fetch: some record has the upper bit of
- * MMU_FETCH. */
-static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch);
+/* The numbers of the records, from `from` to `to`, for list, but for those that surely hit the page used last in their set:
+ * the page of the record before, or of the one before that if what came between was for another set; and of the same kind,
+ * or, where one array is shared, a load after a store.  record[-1] and record[-2] must be there.  Returns how many.  Writes
+ * up to seven beyond. */
+struct layout { u64 set_bits; bool shared; }; /* set_bits: of a page number, those that all arrays look at          */
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, struct layout layout, u32 *list);
+/* The bits that some record from 0 to n has. */
+static inline u64 bits_of_all(const u64 *record, u32 n);
 
 #define RECORD_FLAGS ((u64)3 << MMU_RECORD_FLAGS_SHIFT)
-#define RECORD_PAGE ((((u64)1 << 60) - 1) & ~PAGE_MASK_LOW)
+#define RECORD_STORE ((u64)MMU_STORE << MMU_RECORD_KIND_SHIFT)
 
 /* Flags, a kind that does not exist, an address that is not canonical. */
 static inline bool record_odd(u64 r, u32 va_bits)
@@ -71,38 +73,34 @@ static inline bool near_front(u64 *set, u64 line)
     return found;
 }
 
-static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list)
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, struct layout layout, u32 *list)
 {
-    const __m512i page = _mm512_set1_epi64((long long)~PAGE_MASK_LOW);
+    const __m512i page = _mm512_set1_epi64((long long)~PAGE_MASK_LOW), sets = _mm512_set1_epi64((long long)(layout.set_bits << PAGE_LG2));
+    const __m512i but_store = _mm512_set1_epi64((long long)(layout.shared ? ~RECORD_STORE : ~(u64)0));
     const __m256i eight = _mm256_set1_epi32(8);
     __m256i number = _mm256_add_epi32(_mm256_set1_epi32((int)from), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
     u32 n = 0;
     for (u32 i = from; i < to; i += 8, number = _mm256_add_epi32(number, eight)) {
         __mmask8 here = to - i >= 8 ? 0xff : (__mmask8)((1u << (to - i)) - 1);
-        __m512i now = _mm512_maskz_loadu_epi64(here, record + i), was = _mm512_maskz_loadu_epi64(here, record + i - 1);
-        u32 changed = _mm512_mask_test_epi64_mask(here, _mm512_xor_si512(now, was), page);
+        __m512i now = _mm512_maskz_loadu_epi64(here, record + i), matter = _mm512_ternarylogic_epi64(now, but_store, page, 0xa8);
+        __m512i one = _mm512_xor_si512(now, _mm512_maskz_loadu_epi64(here, record + i - 1));
+        u32 changed = _mm512_mask_test_epi64_mask(here, one, matter);
         if (!changed)
             continue;
+        __m512i two = _mm512_xor_si512(now, _mm512_maskz_loadu_epi64(here, record + i - 2));
+        changed &= (u32)_mm512_test_epi64_mask(two, matter) | (u32)_mm512_testn_epi64_mask(one, sets);
         _mm256_storeu_si256((__m256i *)(list + n), _mm256_maskz_compress_epi32((__mmask8)changed, number));
         n += (u32)__builtin_popcount(changed);
     }
     return n;
 }
 
-static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch)
+static inline u64 bits_of_all(const u64 *record, u32 n)
 {
-    const __m512i flags = _mm512_set1_epi64((long long)RECORD_FLAGS), one = _mm512_set1_epi64(1);
-    __m512i odd = _mm512_setzero_si512(), all = odd;
-    for (u32 i = 0; i < n; i += 8) {
-        __m512i r = _mm512_maskz_loadu_epi64(n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1), record + i);
-        __m512i sign = _mm512_srai_epi64(_mm512_slli_epi64(r, 4), va_bits + 3);
-        __m512i kind = _mm512_srli_epi64(_mm512_and_si512(r, _mm512_slli_epi64(r, 1)), 63);
-        odd = _mm512_or_si512(odd, _mm512_or_si512(_mm512_and_si512(r, flags), kind));
-        odd = _mm512_or_si512(odd, _mm512_andnot_si512(one, _mm512_add_epi64(sign, one)));
-        all = _mm512_or_si512(all, r);
-    }
-    *fetch = _mm512_movepi64_mask(all);
-    return _mm512_test_epi64_mask(odd, odd);
+    __m512i all = _mm512_setzero_si512();
+    for (u32 i = 0; i < n; i += 8)
+        all = _mm512_or_si512(all, _mm512_maskz_loadu_epi64(n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1), record + i));
+    return (u64)_mm512_reduce_or_epi64(all);
 }
 
 /* ---- without ------------------------------------------------------------------------------------------------------ */
@@ -156,27 +154,25 @@ static inline bool near_front(u64 *set, u64 line)
     return false;
 }
 
-static inline u32 list_changes(const u64 *record, u32 from, u32 to, u32 *list)
+static inline u32 list_changes(const u64 *record, u32 from, u32 to, struct layout layout, u32 *list)
 {
-    const u64 *before = record - 1;
+    const u64 *one = record - 1, *two = record - 2, but_store = layout.shared ? ~RECORD_STORE : ~(u64)0;
     u32 n = 0;
     for (u32 i = from; i < to; i++) {
+        u64 r = record[i], matter = (r | but_store) & ~PAGE_MASK_LOW;
+        bool same = !((r ^ one[i]) & matter), apart = (r ^ one[i]) >> PAGE_LG2 & layout.set_bits;
         list[n] = i;
-        n += (record[i] ^ before[i]) >> PAGE_LG2 != 0;
+        n += !(same | (apart & !((r ^ two[i]) & matter)));
     }
     return n;
 }
 
-static inline bool any_odd(const u64 *record, u32 n, u32 va_bits, bool *fetch)
+static inline u64 bits_of_all(const u64 *record, u32 n)
 {
-    u64 odd = 0, all = 0;
-    for (u32 i = 0; i < n; i++) {
-        u64 r = record[i], sign = (u64)((s64)(r << 4) >> (va_bits + 3));
-        odd |= (r & RECORD_FLAGS) | (r & r << 1) >> 63 | ((sign + 1) & ~(u64)1);
-        all |= r;
-    }
-    *fetch = all >> 63;
-    return odd;
+    u64 all = 0;
+    for (u32 i = 0; i < n; i++)
+        all |= record[i];
+    return all;
 }
 #endif
 

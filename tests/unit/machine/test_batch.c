@@ -286,11 +286,13 @@ static void every_profile(void **state)
 /* First levels of small pages, with other arrays for large ones, over a shared second level. */
 static void made_up(u8 repl, u16 ways, u16 sets, u8 repl2, u16 ways2, u16 sets2, u8 hash2, u64 seed, unsigned streams)
 {
+#define ARRAY(level_, ports_, sizes_, hash_, repl_, ways_, sets_) \
+    { .level = level_, .ports = ports_, .sizes = sizes_, .hash = hash_, .repl = repl_, .ways = ways_, .sets = sets_ }
     const struct mmu_tlb_desc tlb[] = {
-        { "L1I", 1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl, ways, sets, "" },
-        { "L1D", 1, DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, repl, ways, sets, "" },
-        { "L1-large", 1, MMU_PORT_I | DATA_PORTS, ALL_SIZES - (1 << MMU_4K), MMU_LINEAR, MMU_LRU, 4, 2, "" },
-        { "L2", 2, MMU_PORT_I | DATA_PORTS, ALL_SIZES, hash2, repl2, ways2, sets2, "" },
+        ARRAY(1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl, ways, sets),
+        ARRAY(1, DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, repl, ways, sets),
+        ARRAY(1, MMU_PORT_I | DATA_PORTS, ALL_SIZES - (1 << MMU_4K), MMU_LINEAR, MMU_LRU, 4, 2),
+        ARRAY(2, MMU_PORT_I | DATA_PORTS, ALL_SIZES, hash2, repl2, ways2, sets2),
     };
     const struct mmu_psc_desc psc[] = { { 1, 32, 4, "" }, { 2, 4, 4, "" }, { 3, 2, 2, "" } };
     struct mmu_profile p = *mmu_profile_find(seed & 1 ? "skylake" : "zen4");
