@@ -5,6 +5,7 @@ _pagewalk_options() {
     case $1 in
     run) echo '--cpu --cpus --ram --trace-children -o --output --json --callgrind --top -q --quiet --keep --check --no-filter --help' ;;
     report) echo '--json --callgrind --top -q --quiet --help' ;;
+    diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
     script) echo '--strict --explain --cpu --help' ;;
@@ -38,7 +39,7 @@ _pagewalk() {
     [[ $cur == = ]] && cur=
     [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report cpus probe script help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run report diff cpus probe script help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -57,10 +58,13 @@ _pagewalk() {
     --cpu)
         COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
-    --json | --callgrind | -o | --output)
+    --json | --callgrind | --baseline | -o | --output)
         COMPREPLY=($(compgen -f -- "$cur"))
         return ;;
-    --cpus | --ram | --top) return ;;
+    --by)
+        COMPREPLY=($(compgen -W 'instructions loads stores l1i_miss l1d_miss walks_i walks_d walk_reads walk_cycles minor major cow faults' -- "$cur"))
+        return ;;
+    --cpus | --ram | --top | --fail-if) return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$(_pagewalk_options "$command")" -- "$cur"))
@@ -69,7 +73,7 @@ _pagewalk() {
     case $command in
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     cpus) COMPREPLY=($(_pagewalk_profiles "$cur")) ;;
-    help) COMPREPLY=($(compgen -W 'run report cpus probe script help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run report diff cpus probe script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 } && complete -o filenames -F _pagewalk pagewalk

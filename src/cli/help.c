@@ -48,6 +48,27 @@ static const char help_report[] =
 "\n"
 "Exit status: 0, or 125 when FILE cannot be read or an output cannot be written.\n";
 
+static const char help_diff[] =
+"usage: pagewalk diff [OPTION...] A B\n"
+"       pagewalk diff [OPTION...] --baseline A B\n"
+"\n"
+"Compares two runs: totals, then functions and mappings by the size of their change from A to B. Each is a\n"
+"results file or a JSON report. The counts have no noise, so a test can state conditions about them.\n"
+"\n"
+"  --fail-if CONDITION exit with 1 when this holds; may be given many times. CONDITION is NAME, one of\n"
+"                      < <= > >= == !=, and a limit for B's number: 1000; +5% or -200 (against A's);\n"
+"                      baseline (A's own). NAME is a number's path in the JSON report, such as\n"
+"                      faults.minor or walks.cycles.walk, faults.cow, or functions[main].walk_cycles\n"
+"  --baseline A        the same as A in front of B\n"
+"  --by EVENT          rank by this event only: instructions, loads, stores, l1i_miss, l1d_miss,\n"
+"                      walks_i, walks_d, walk_reads, walk_cycles, minor, major, cow, faults\n"
+"                      (default: walk_cycles, then faults)\n"
+"  --json FILE         the comparison as JSON; - is standard output, then no text is printed\n"
+"  --top N             rows in each ranking (default 10)\n"
+"  -q, --quiet         only the conditions that hold, on standard error\n"
+"\n"
+"Exit status: 0; 1 when a condition holds; 125 when a file cannot be read or a condition not be judged.\n";
+
 static const char help_cpus[] =
 "usage: pagewalk cpus [--json] [PROFILE]\n"
 "\n"
@@ -90,6 +111,7 @@ static const char help_help[] =
 const struct command commands[] = {
     { "run", cmd_run, "run a program and say what virtual memory did to it", help_run },
     { "report", cmd_report, "show the results of an earlier run again", help_report },
+    { "diff", cmd_diff, "compare two runs, and fail when something grew", help_diff },
     { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },
     { "probe", cmd_probe, "measure this machine's TLBs and write a profile", help_probe },
     { "script", script_main, "drive a simulated machine and kernel step by step", help_script },

@@ -137,7 +137,7 @@ static json_t *processes(const struct report *r)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
-static json_t *document(const struct report *r)
+json_t *report_document(const struct report *r)
 {
     const struct summary *s = &r->summary;
     json_t *o = json_object();
@@ -167,15 +167,16 @@ static json_t *document(const struct report *r)
     json_object_set_new(o, "lines", place_list(places_lines(r->results), line_place));
     json_object_set_new(o, "mappings", place_list(places_mappings(r->results), mapping_place));
     json_object_set_new(o, "processes", processes(r));
-    return o;
+    if (json_object_get(o, "functions") && json_object_get(o, "lines") && json_object_get(o, "mappings"))
+        return o;
+    json_decref(o);
+    return NULL;
 }
 
 bool report_json(const struct report *r, FILE *out)
 {
-    json_t *o = document(r);
-    bool whole = o && json_object_get(o, "functions") && json_object_get(o, "lines") && json_object_get(o, "mappings");
-
-    whole = whole && !json_dumpf(o, out, JSON_INDENT(2)) && fputc('\n', out) != EOF && !fflush(out);
+    json_t *o = report_document(r);
+    bool whole = o && !json_dumpf(o, out, JSON_INDENT(2)) && fputc('\n', out) != EOF && !fflush(out);
     json_decref(o);
     return whole && !ferror(out);
 }

@@ -7,7 +7,7 @@
 #ifndef PAGEWALK_REPORT_JSON_INTERNAL_H
 #define PAGEWALK_REPORT_JSON_INTERNAL_H
 
-#include "report/summary.h"
+#include "report/report.h"
 
 #include <jansson.h>
 
@@ -33,5 +33,7 @@ json_t *json_of_shootdowns(const struct summary *s);
 json_t *json_of_syscalls(const struct results *r, const struct summary *s);
 json_t *json_of_divergences(const struct results *r, const struct summary *s);
 json_t *json_of_check(const struct summary *s); /* null when the run did not check                                */
+
+json_t *report_document(const struct report *r); /* the whole report (docs/json.md); NULL: no memory              */
 
 #endif
