@@ -323,12 +323,14 @@ const struct mmu_stats *mmu_stats(const struct mmu *m, unsigned cpu);
 
 /* Sees every call that reaches mmu_translate(), and every invalidation, as it happens; NULL: nobody.  For twins,
  * recorders and explainers.  The callback must not call back into the machine. */
-enum mmu_inv_scope { MMU_INV_PAGE, MMU_INV_PCID, MMU_INV_ALL_NONGLOBAL, MMU_INV_ALL, MMU_INV_PAGE_EVERY };
+enum mmu_inv_scope { MMU_INV_PAGE, MMU_INV_PCID, MMU_INV_ALL_NONGLOBAL, MMU_INV_ALL, MMU_INV_PAGE_EVERY,
+                     MMU_INV_ARRAY };
 struct mmu_observer {
     void *ctx;
     void (*translated)(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global);
     /* PAGE: entries of va for pcid and global ones of any PCID (with_global); PCID: one PCID, no globals unless
-     * with_global; ALL_NONGLOBAL; ALL; PAGE_EVERY: as PAGE for every PCID. */
+     * with_global; ALL_NONGLOBAL; ALL; PAGE_EVERY: as PAGE for every PCID;
+     * ARRAY: one PCID, no globals, in the profile's array number va alone, which has no room for more PCIDs. */
     void (*invalidated)(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global);
 };
 void mmu_observe(struct mmu *m, const struct mmu_observer *o);
@@ -365,7 +367,10 @@ struct mmu_tlb_desc {
     u16 ways;
     u16 sets;             /* entries = ways * sets; a power of two                                            */
     const char *source;   /* where the numbers come from and how sure they are                                */
+    u8 pcids;             /* whose entries it keeps while CR4.PCIDE=1: of as many PCIDs, those loaded last, 1 to 16;
+                             MMU_PCIDS_NONE: no entry but global ones outlives a MOV CR3; 0: no limit is known */
 };
+#define MMU_PCIDS_NONE 255u
 struct mmu_psc_desc {
     u8 level;             /* level of the ENTRY that is cached: 1 = PDE, 2 = PDPTE, 3 = PML4E, 4 = PML5E       */
     u16 entries, ways;

@@ -84,6 +84,10 @@ static void show_tlb(const struct mmu_tlb_desc *t)
 {
     printf("  %-14s %2u  %5u = %3u ways x %4u sets  %-10s %-16s %-6s %s\n", t->name, t->level, (unsigned)t->ways * t->sets, t->ways,
            t->sets, sizes_of(t).text, repl_name[t->repl], hash_name[t->hash], ports_of(t).text);
+    if (t->pcids == MMU_PCIDS_NONE)
+        printf("                     with PCIDs: only global entries outlive a MOV CR3\n");
+    else if (t->pcids)
+        printf("                     with PCIDs: keeps entries of %u, those loaded last\n", t->pcids);
     printf("                     source: %s\n", t->source ? t->source : "unknown");
 }
 
@@ -119,9 +123,12 @@ static void show_profile(const struct mmu_profile *p)
 
 static json_t *json_tlb(const struct mmu_tlb_desc *t)
 {
-    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s?}", "name", t->name, "level", t->level,
+    json_t *pcids = t->pcids ? json_integer(t->pcids == MMU_PCIDS_NONE ? 0 : t->pcids) : json_null();
+
+    return json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:o, s:s?}", "name", t->name, "level", t->level,
                      "ports", ports_of(t).text, "sizes", sizes_of(t).text, "entries", t->ways * t->sets, "ways", t->ways,
-                     "sets", t->sets, "replacement", repl_name[t->repl], "index", hash_name[t->hash], "source", t->source);
+                     "sets", t->sets, "replacement", repl_name[t->repl], "index", hash_name[t->hash],
+                     "pcids", pcids, "source", t->source);
 }
 
 static json_t *json_profile(const struct mmu_profile *p)

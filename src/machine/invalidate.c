@@ -34,6 +34,62 @@ void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global)
     seen(m, cpu, MMU_INV_PCID, pcid, 0, with_global);
 }
 
+/* ---- arrays that keep the entries of a few PCIDs (measured: mmu_tlb_desc.pcids) ---------------------------------- */
+
+void pcids_begin(struct cpu *c)
+{
+    for (u32 i = 0; i < c->tlbs; i++) {
+        c->tlb[i].recent[0] = c->mode.pcid;
+        c->tlb[i].recents = 1;
+    }
+}
+
+static void forget_in_array(struct mmu *m, unsigned cpu, u32 array, u64 pcid)
+{
+    struct cpu *c = &m->cpu[cpu];
+    tlb_remove_in(c, &c->tlb[array], TAG_SPACE, tag_space(pcid));
+    seen(m, cpu, MMU_INV_ARRAY, pcid, array, false);
+}
+
+/* Moves the PCID to the front, those before it one back. */
+static void pcid_to_front(struct tlb *t, u16 pcid)
+{
+    u16 before = pcid;
+    for (u32 i = 0; i < t->recents; i++) {
+        u16 here = t->recent[i];
+        t->recent[i] = before;
+        before = here;
+        if (here == pcid)
+            return;
+    }
+    t->recent[t->recents++] = before;
+}
+
+static void load_pcid(struct mmu *m, unsigned cpu, u32 array)
+{
+    struct tlb *t = &m->cpu[cpu].tlb[array];
+    u16 pcid = m->cpu[cpu].mode.pcid;
+    if (t->desc->pcids == MMU_PCIDS_NONE) {
+        forget_in_array(m, cpu, array, t->recent[0]);
+        t->recent[0] = pcid;
+        return;
+    }
+    bool known = false;
+    for (u32 i = 0; i < t->recents; i++)
+        known |= t->recent[i] == pcid;
+    if (!known && t->recents == t->desc->pcids)
+        forget_in_array(m, cpu, array, t->recent[--t->recents]);
+    pcid_to_front(t, pcid);
+}
+
+void forget_crowded_out(struct mmu *m, unsigned cpu)
+{
+    struct cpu *c = &m->cpu[cpu];
+    for (u32 i = 0; i < c->tlbs; i++)
+        if (c->tlb[i].desc->pcids)
+            load_pcid(m, cpu, i);
+}
+
 void forget_all(struct mmu *m, unsigned cpu)
 {
     struct cpu *c = &m->cpu[cpu];

@@ -19,6 +19,10 @@ void forget_as_invlpg(struct mmu *m, unsigned cpu, u64 va);
 struct page_scope { u64 pcid; bool every_pcid, with_global, leaf_only; };
 void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s);
 void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global);
+/* MOV CR3 has loaded a PCID: arrays with room for a few PCIDs forget those loaded longest ago. */
+void forget_crowded_out(struct mmu *m, unsigned cpu);
+/* CR4.PCIDE has changed: the current PCID is the only one that can have entries. */
+void pcids_begin(struct cpu *c);
 void forget_all(struct mmu *m, unsigned cpu);
 void forget_all_nonglobal(struct mmu *m, unsigned cpu);
 

@@ -33,7 +33,10 @@
 /* A last row of zeros ends each table, so that none is empty. */
 #define TLBS(id) static const struct mmu_tlb_desc id##_tlb[] = {
 #define TLB(name, level, ports, sizes, hash, repl, ways, sets, source) \
-    { name, level, ports, sizes, hash, repl, ways, sets, source },
+    { name, level, ports, sizes, hash, repl, ways, sets, source, 0 },
+#define TLB_PCIDS(name, level, ports, sizes, hash, repl, ways, sets, pcids, source) \
+    { name, level, ports, sizes, hash, repl, ways, sets, source, pcids },
+#define NONE MMU_PCIDS_NONE
 #define PSCS(id) static const struct mmu_psc_desc id##_psc[] = {
 #define PSC(level, entries, ways, source) { level, entries, ways, source },
 #define END { 0 } };

@@ -165,7 +165,7 @@ static void store(const struct profile_key *k, void *row, u32 v)
         *(u32 *)(void *)at = v;
 }
 
-/* All keys of the table, each once, in any order. */
+/* All keys of the table but optional ones, each once, in any order. */
 static bool keys(struct reader *r, const struct profile_key *table, struct piece rest, void *row)
 {
     u32 seen = 0, v;
@@ -185,7 +185,7 @@ static bool keys(struct reader *r, const struct profile_key *table, struct piece
         seen |= 1u << i;
     }
     for (unsigned i = 0; table[i].key; i++)
-        if (!(seen >> i & 1))
+        if (!(seen >> i & 1) && !table[i].optional)
             return wrong(r, "the line lacks", piece_of(table[i].key), "");
     return true;
 }
@@ -259,6 +259,8 @@ static bool take_tlb(struct reader *r, struct piece rest)
         return wrong(r, "sets is a power of two", nothing, "");
     if (!assoc_possible(t.ways, t.sets, (enum mmu_repl)t.repl))
         return wrong(r, "this replacement policy cannot have so many ways", nothing, "");
+    if (t.pcids > 16 && t.pcids != MMU_PCIDS_NONE)
+        return wrong(r, "an array keeps 1 to 16 PCIDs, or none: 255", nothing, "");
     if ((u32)t.ways * t.sets > ENTRIES_MAX)
         return wrong(r, "an array has at most 65536 entries", nothing, "");
     kept = mmu_profile_add_tlb(r->to, &t);

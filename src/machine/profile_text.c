@@ -23,9 +23,9 @@ const struct profile_word profile_repls[] = {
 const struct profile_word profile_levels[] = { { "PDE", 1 }, { "PDPTE", 2 }, { "PML4E", 3 }, { "PML5E", 4 }, { NULL, 0 } };
 
 #define NUMBER(row, key, member, low, high) \
-    { key, offsetof(struct row, member), sizeof((struct row *)0)->member, FORM_NUMBER, low, high, NULL }
+    { key, offsetof(struct row, member), sizeof((struct row *)0)->member, FORM_NUMBER, low, high, NULL, false }
 #define WORDS(row, key, member, form, words) \
-    { key, offsetof(struct row, member), sizeof((struct row *)0)->member, form, 0, 0, words }
+    { key, offsetof(struct row, member), sizeof((struct row *)0)->member, form, 0, 0, words, false }
 
 const struct profile_key profile_tlb_keys[] = {
     NUMBER(mmu_tlb_desc, "level", level, 1, 2),
@@ -35,12 +35,13 @@ const struct profile_key profile_tlb_keys[] = {
     NUMBER(mmu_tlb_desc, "sets", sets, 1, 32768),
     WORDS(mmu_tlb_desc, "index", hash, FORM_WORD, profile_hashes),
     WORDS(mmu_tlb_desc, "replacement", repl, FORM_WORD, profile_repls),
-    { NULL, 0, 0, 0, 0, 0, NULL },
+    { "pcids", offsetof(struct mmu_tlb_desc, pcids), 1, FORM_NUMBER, 1, MMU_PCIDS_NONE, NULL, true },
+    { NULL, 0, 0, 0, 0, 0, NULL, false },
 };
 const struct profile_key profile_psc_keys[] = {
     NUMBER(mmu_psc_desc, "entries", entries, 1, 32768),
     NUMBER(mmu_psc_desc, "ways", ways, 1, 255),
-    { NULL, 0, 0, 0, 0, 0, NULL },
+    { NULL, 0, 0, 0, 0, 0, NULL, false },
 };
 const struct profile_key profile_timing_keys[] = {
     NUMBER(mmu_timing, "stlb_hit", stlb_hit_cycles, 0, 10000),
@@ -48,7 +49,7 @@ const struct profile_key profile_timing_keys[] = {
     NUMBER(mmu_timing, "read_near", read_near_cycles, 0, 10000),
     NUMBER(mmu_timing, "read_far", read_far_cycles, 0, 10000),
     NUMBER(mmu_timing, "near_lines", near_lines, 0, 65535),
-    { NULL, 0, 0, 0, 0, 0, NULL },
+    { NULL, 0, 0, 0, 0, 0, NULL, false },
 };
 
 const char *mmu_feature_name(unsigned bit)

@@ -25,6 +25,7 @@ struct profile_key {
     u8 form;
     u32 low, high;                      /* FORM_NUMBER                                                              */
     const struct profile_word *words;
+    bool optional;                      /* 0 when it is not there                                                   */
 };
 PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile_timing_keys[];
 

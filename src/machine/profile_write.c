@@ -63,6 +63,8 @@ static void put_row(struct writer *w, const struct profile_key *keys, const void
 {
     for (const struct profile_key *k = keys; k->key; k++) {
         u32 value = profile_get(k, row);
+        if (k->optional && !value)
+            continue;
         text_char(&w->t, ' ');
         text_str(&w->t, k->key);
         text_char(&w->t, '=');

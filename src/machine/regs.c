@@ -118,6 +118,8 @@ static bool write_cr3(struct mmu *m, unsigned cpu, u64 v)
     c->stats.cr3_writes++;
     if (!keep)
         forget_pcid(m, cpu, c->mode.pcid, false);
+    if (pcide)
+        forget_crowded_out(m, cpu);
     return true;
 }
 
@@ -149,6 +151,8 @@ static bool write_cr4(struct mmu *m, unsigned cpu, u64 v)
     next.cr4 = v;
     if (!commit(m, c, &next, changed & (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP)))
         return false;
+    if (changed & X86_CR4_PCIDE)
+        pcids_begin(c);
     u64 all = X86_CR4_PGE | (amd ? X86_CR4_PSE | X86_CR4_PAE : 0);
     if (changed & all || cleared & X86_CR4_PCIDE || (amd && set & X86_CR4_PKE))
         forget_all(m, cpu);

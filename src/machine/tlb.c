@@ -34,6 +34,8 @@ bool tlb_possible(const struct mmu_profile *p)
 {
     for (u32 i = 0; i < p->tlbs; i++) {
         const struct mmu_tlb_desc *d = &p->tlb[i];
+        if (d->pcids > COUNT_OF(((struct tlb *)0)->recent) && d->pcids != MMU_PCIDS_NONE)
+            return false;
         if (d->level < 1 || d->level > 2 || !assoc_possible(d->ways, d->sets, (enum mmu_repl)d->repl))
             return false;
     }
@@ -294,11 +296,16 @@ static u32 live(const struct tlb *t)
     return t->live[MMU_4K] + t->live[MMU_2M] + t->live[MMU_1G] + t->live[UNIT_4M];
 }
 
+void tlb_remove_in(struct cpu *c, struct tlb *t, u64 mask, u64 value)
+{
+    if (live(t))
+        remove_where(c, t, mask, value, NULL);
+}
+
 void tlb_remove_matching(struct cpu *c, u64 mask, u64 value)
 {
     for (u32 i = 0; i < c->tlbs; i++)
-        if (live(&c->tlb[i]))
-            remove_where(c, &c->tlb[i], mask, value, NULL);
+        tlb_remove_in(c, &c->tlb[i], mask, value);
 }
 
 void tlb_clear(struct cpu *c)

@@ -61,6 +61,8 @@ struct tlb {
     u64 *used, *made;                /* [sets][ways] numbers left by the front end, [sets] those made (marks.h); NULL */
     u32 live[UNITS];
     u32 globals, pieces;
+    u16 recent[16];                  /* PCIDs that may have entries here, the one loaded last first (desc->pcids)  */
+    u8 recents;                      /* how many                                                                  */
     u8 kinds;                        /* bit k: first level of enum mmu_kind k; 0 for second-level arrays          */
     const struct mmu_tlb_desc *desc;
 };
@@ -175,6 +177,8 @@ void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);
 void tlb_remove_page_every(struct cpu *c, u64 va, bool with_global);
 /* Entries e with (tag & mask) == value. */
 void tlb_remove_matching(struct cpu *c, u64 mask, u64 value);
+/* The same in one array. */
+void tlb_remove_in(struct cpu *c, struct tlb *t, u64 mask, u64 value);
 void tlb_clear(struct cpu *c);
 
 #endif

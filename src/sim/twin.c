@@ -390,6 +390,10 @@ static void invalidated(void *ctx, unsigned cpu, enum mmu_inv_scope scope, u64 p
         struct shelf *s = &t->shelf[cpu * t->profile->tlbs + i];
         for (unsigned n = 0; n < (unsigned)s->desc->ways * s->desc->sets; n++) {
             struct line *l = &s->line[n];
+            if (scope == MMU_INV_ARRAY) {
+                l->valid &= i != va || l->global || l->pcid != pcid;
+                continue;
+            }
             bool named = scope == MMU_INV_ALL || (scope == MMU_INV_ALL_NONGLOBAL && !l->global) ||
                          (scope == MMU_INV_PCID && (l->global ? with_global : l->pcid == pcid));
             if (named)

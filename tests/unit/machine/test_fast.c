@@ -243,8 +243,8 @@ static void made_up_arrays(void **state)
         const u8 all = 1 << MMU_4K | 1 << MMU_2M | 1 << MMU_1G, ports = MMU_PORT_I | MMU_PORT_LOAD | MMU_PORT_STORE;
         const struct mmu_tlb_desc tlb[] = {
             { "L1", 1, ports, i % 3 ? all : 1 << MMU_4K, (u8)(i & 1), shapes[i].repl, shapes[i].ways, shapes[i].sets,
-              "" },
-            { "L2", 2, ports, i % 2 ? all : 1 << MMU_4K | 1 << MMU_2M, MMU_XOR, MMU_LRU, 4, 16, "" },
+              "", 0 },
+            { "L2", 2, ports, i % 2 ? all : 1 << MMU_4K | 1 << MMU_2M, MMU_XOR, MMU_LRU, 4, 16, "", 0 },
         };
         struct mmu_profile p = *mmu_profile_find(i & 1 ? "skylake" : "zen4");
         p.name = "made up";

@@ -330,7 +330,7 @@ static void observers_hear(void **state)
     struct box b;
     struct seen s = { .calls = 0 };
     const struct mmu_observer o = { &s, saw_translated, saw_inv };
-    begin(&b, "skylake");
+    begin(&b, "haswell");
     assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 1));
     mmu_observe(b.m, &o);
     box_do(&b, GLOBAL, MMU_LOAD);

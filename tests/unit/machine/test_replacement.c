@@ -23,7 +23,7 @@ struct rig {
 static void rig_begin(struct rig *r, const struct mmu_tlb_desc *under_test)
 {
     static const struct mmu_tlb_desc tiny = { "tiny", 1, MMU_PORT_I | MMU_PORT_LOAD | MMU_PORT_STORE, 1 << MMU_4K,
-                                              MMU_LINEAR, MMU_LRU, 1, 1, "" };
+                                              MMU_LINEAR, MMU_LRU, 1, 1, "", 0 };
     memset(r, 0, sizeof *r);
     r->profile = *mmu_profile_find("skylake");
     r->tlb[0] = *under_test;

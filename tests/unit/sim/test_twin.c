@@ -271,11 +271,11 @@ static void made_up_geometries_agree(void **state)
     (void)state;
     for (unsigned i = 0; i < 16; i++) {
         struct mmu_tlb_desc d[] = {
-            { "L1I", 1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl[i % 4], ways[i % 4], 2, "made up" },
-            { "L1D-load", 1, MMU_PORT_LOAD, 7, MMU_XOR, repl[i / 4], ways[i / 4], 4, "made up" },
-            { "L1D-store", 1, MMU_PORT_STORE, 3, MMU_LINEAR, repl[i % 4], ways[i % 4], 1, "made up" },
-            { "STLB-a", 2, 7, 1 << MMU_4K | 1 << MMU_2M, MMU_XOR, repl[i / 4], ways[i / 4], 8, "made up" },
-            { "STLB-b", 2, 7, 1 << MMU_4K | 1 << MMU_1G, MMU_LINEAR, repl[i % 4], ways[i % 4], 16, "made up" },
+            { "L1I", 1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl[i % 4], ways[i % 4], 2, "made up", 0 },
+            { "L1D-load", 1, MMU_PORT_LOAD, 7, MMU_XOR, repl[i / 4], ways[i / 4], 4, "made up", (u8)(i & 1 ? MMU_PCIDS_NONE : i % 5) },
+            { "L1D-store", 1, MMU_PORT_STORE, 3, MMU_LINEAR, repl[i % 4], ways[i % 4], 1, "made up", 0 },
+            { "STLB-a", 2, 7, 1 << MMU_4K | 1 << MMU_2M, MMU_XOR, repl[i / 4], ways[i / 4], 8, "made up", (u8)(i % 4) },
+            { "STLB-b", 2, 7, 1 << MMU_4K | 1 << MMU_1G, MMU_LINEAR, repl[i % 4], ways[i % 4], 16, "made up", 0 },
         };
         struct mmu_profile p = { .name = "made-up", .vendor = i & 1 ? MMU_AMD : MMU_INTEL, .maxphyaddr = 46,
                                  .va_bits = 48, .tlbs = 5, .tlb = d };
@@ -323,8 +323,8 @@ static void a_deaf_twin_differs(void **state)
 static void random_replacement_is_not_compared(void **state)
 {
     struct mmu_tlb_desc d[] = {
-        { "L1", 1, 7, 7, MMU_LINEAR, MMU_RANDOM, 4, 4, "made up" },
-        { "L2", 2, 7, 7, MMU_LINEAR, MMU_LRU, 4, 16, "made up" },
+        { "L1", 1, 7, 7, MMU_LINEAR, MMU_RANDOM, 4, 4, "made up", 0 },
+        { "L2", 2, 7, 7, MMU_LINEAR, MMU_LRU, 4, 16, "made up", 0 },
     };
     struct mmu_profile p = { .name = "made-up", .maxphyaddr = 46, .va_bits = 48, .tlbs = 2, .tlb = d };
     struct sim_check check = run(&p, &p, false, 20000);
