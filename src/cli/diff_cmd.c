@@ -31,26 +31,6 @@ enum { OPT_FAIL_IF = 256, OPT_BASELINE, OPT_BY, OPT_JSON, OPT_TOP };
 
 /* ---- options --------------------------------------------------------------------------------------------------------- */
 
-static const char *event_name(const void *ctx, unsigned i)
-{
-    (void)ctx;
-    return i < EVENT_COLUMNS ? event_info[i].name : i == EV_FAULTS ? "faults" : NULL;
-}
-
-static int event_option(struct diff_options *o)
-{
-    const char *near = suggest(optarg, event_name, NULL);
-
-    for (unsigned e = 0; e < EVENTS; e++)
-        if (!strcmp(optarg, event_name(NULL, e))) {
-            o->by = (int)e;
-            return 0;
-        }
-    if (near)
-        return bad_usage("diff", "there is no event '%s'; did you mean '%s'?", optarg, near);
-    return bad_usage("diff", "there is no event '%s'", optarg);
-}
-
 static int condition_option(struct diff_options *o)
 {
     struct results_error err;
@@ -75,7 +55,8 @@ static int take(int option, struct diff_options *o)
     case OPT_FAIL_IF:
         return condition_option(o);
     case OPT_BY:
-        return event_option(o);
+        o->by = find_event("diff", optarg);
+        return o->by < 0 ? STATUS_OURS : 0;
     case OPT_TOP:
         if (!parse_number(optarg, 0, TOP_MAX, &n))
             return bad_usage("diff", "--top wants a number from 0 to %d, not '%s'", TOP_MAX, optarg);

@@ -11,31 +11,56 @@
 #define CPUS_MAX 64
 #define RAM_LEAST_BYTES (16ull << 20)
 
-enum { OPT_JSON = 256, OPT_CALLGRIND, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
+enum { OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
 
 #define VIEW_OPTIONS \
-    { "json", required_argument, NULL, OPT_JSON }, { "callgrind", required_argument, NULL, OPT_CALLGRIND }, \
+    { "json", required_argument, NULL, OPT_VIEW + VIEW_JSON }, { "callgrind", required_argument, NULL, OPT_VIEW + VIEW_CALLGRIND }, \
+    { "csv", required_argument, NULL, OPT_VIEW + VIEW_CSV }, { "folded", required_argument, NULL, OPT_VIEW + VIEW_FOLDED }, \
+    { "speedscope", required_argument, NULL, OPT_VIEW + VIEW_SPEEDSCOPE }, { "weight", required_argument, NULL, OPT_WEIGHT }, \
     { "top", required_argument, NULL, OPT_TOP }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
 
 /* ---- shared by both ---------------------------------------------------------------------------------------------- */
 
+static const char *event_name(const void *ctx, unsigned i)
+{
+    (void)ctx;
+    return i < EVENT_COLUMNS ? event_info[i].name : i == EV_FAULTS ? "faults" : NULL;
+}
+
+int find_event(const char *command, const char *name)
+{
+    const char *near = suggest(name, event_name, NULL);
+
+    for (int e = 0; e < EVENTS; e++)
+        if (!strcmp(name, event_name(NULL, (unsigned)e)))
+            return e;
+    if (near)
+        bad_usage(command, "there is no event '%s'; did you mean '%s'?", name, near);
+    else
+        bad_usage(command, "there is no event '%s'", name);
+    return -1;
+}
+
 /* 1: taken; 0: not one of these; else the status to exit with. */
 static int view_option(const char *command, int option, struct view_options *v)
 {
+    int event;
     u64 n;
 
+    if (option >= OPT_VIEW && option < OPT_VIEW + VIEWS) {
+        v->file[option - OPT_VIEW] = optarg;
+        return *optarg ? 1 : bad_usage(command, "an output file has an empty name");
+    }
     switch (option) {
     case 'h':
         return STATUS_HELP;
     case 'q':
         v->quiet = true;
         return 1;
-    case OPT_JSON:
-        v->json = optarg;
-        break;
-    case OPT_CALLGRIND:
-        v->callgrind = optarg;
-        break;
+    case OPT_WEIGHT:
+        event = find_event(command, optarg);
+        v->weight = event < 0 ? EV_WALK_CYCLES : (enum event)event;
+        return event < 0 ? STATUS_OURS : 1;
     case OPT_TOP:
         if (!parse_number(optarg, 0, TOP_MAX, &n))
             return bad_usage(command, "--top wants a number from 0 to %d, not '%s'", TOP_MAX, optarg);
@@ -44,19 +69,16 @@ static int view_option(const char *command, int option, struct view_options *v)
     default:
         return 0;
     }
-    if (!*optarg)
-        return bad_usage(command, "an output file has an empty name");
-    return 1;
 }
 
 static int same_file_twice(const char *command, const char *results, const struct view_options *v)
 {
-    const char *file[] = { results, v->json, v->callgrind };
-
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < i; j++)
-            if (file[i] && file[j] && !strcmp(file[i], file[j]) && strcmp(file[i], "/dev/null"))
-                return bad_usage(command, "two outputs cannot both go to '%s'", file[i]);
+    for (int i = 0; i < VIEWS; i++)
+        for (int j = -1; j < i; j++) {
+            const char *other = j < 0 ? results : v->file[j];
+            if (v->file[i] && other && !strcmp(v->file[i], other) && strcmp(other, "/dev/null"))
+                return bad_usage(command, "two outputs cannot both go to '%s'", other);
+        }
     return 0;
 }
 
@@ -108,7 +130,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP }, { 0 } };
     int option, status;
 
-    *o = (struct run_options){ .view.top = TOP_DEFAULT, .profile = "skylake", .cpus = 1, .filter = true };
+    *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };
     opterr = 0;
     optind = 0;
     while ((option = getopt_long(argc, argv, "+:o:qh", longs, NULL)) != -1) {
@@ -137,7 +159,7 @@ int parse_report_options(int argc, char **argv, struct report_options *o)
     static const struct option longs[] = { VIEW_OPTIONS, { 0 } };
     int option, status;
 
-    *o = (struct report_options){ .view.top = TOP_DEFAULT };
+    *o = (struct report_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES } };
     opterr = 0;
     optind = 0;
     while ((option = getopt_long(argc, argv, ":qh", longs, NULL)) != -1) {

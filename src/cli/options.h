@@ -5,8 +5,13 @@
 
 #include "pagewalk/types.h"
 
+#include "report/places.h"
+
+enum view { VIEW_JSON, VIEW_CALLGRIND, VIEW_CSV, VIEW_FOLDED, VIEW_SPEEDSCOPE, VIEWS };
+
 struct view_options {
-    const char *json, *callgrind;     /* a file, "-" for standard output, NULL: not wanted                        */
+    const char *file[VIEWS];          /* a file, "-" for standard output, NULL: not wanted                        */
+    enum event weight;                /* of folded stacks; speedscope's first                                     */
     unsigned top;
     bool quiet;
 };
@@ -27,5 +32,7 @@ struct report_options { struct view_options view; const char *file; };
 #define STATUS_HELP (-1)
 int parse_run_options(int argc, char **argv, struct run_options *o);
 int parse_report_options(int argc, char **argv, struct report_options *o);
+/* The event of this name, or -1 after saying that there is none. */
+int find_event(const char *command, const char *name);
 
 #endif

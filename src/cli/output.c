@@ -42,12 +42,33 @@ bool output_check(const char *file)
     return true;
 }
 
-bool output_check_views(const struct view_options *v) { return output_check(v->json) && output_check(v->callgrind); }
+bool output_check_views(const struct view_options *v)
+{
+    bool good = true;
+
+    for (int i = 0; good && i < VIEWS; i++)
+        good = output_check(v->file[i]);
+    return good;
+}
 
 /* ---- after --------------------------------------------------------------------------------------------------------- */
 
-static bool write_view(const struct report *r, const char *file, const char *what, bool (*view)(const struct report *r, FILE *out))
+static bool put_view(const struct report *r, const struct view_options *v, enum view view, FILE *out)
 {
+    switch (view) {
+    case VIEW_JSON: return report_json(r, out);
+    case VIEW_CALLGRIND: return report_callgrind(r, out);
+    case VIEW_CSV: return report_csv(r, out);
+    case VIEW_FOLDED: return report_folded(r, v->weight, out);
+    case VIEW_SPEEDSCOPE: return report_speedscope(r, v->weight, out);
+    case VIEWS: break;
+    }
+    return false;
+}
+
+static bool write_view(const struct report *r, const struct view_options *v, enum view view)
+{
+    const char *file = v->file[view];
     bool standard = file && !strcmp(file, "-"), good;
     FILE *out;
 
@@ -56,9 +77,9 @@ static bool write_view(const struct report *r, const char *file, const char *wha
     out = standard ? stdout : fopen(file, "we");
     if (!out)
         return cannot_write(file);
-    progress_begin(what);
+    progress_begin("writing");
     errno = 0;
-    good = view(r, out);
+    good = put_view(r, v, view, out);
     if (!standard)
         good = !fclose(out) && good;
     progress_end();
@@ -76,8 +97,9 @@ bool output_views(const struct report *r, const struct view_options *v, FILE *su
     good = v->quiet || !fflush(summary);
     if (!good)
         say("cannot write the summary: %s", strerror(errno));
-    good = write_view(r, v->json, "writing JSON", report_json) && good;
-    return write_view(r, v->callgrind, "writing callgrind", report_callgrind) && good;
+    for (int i = 0; i < VIEWS; i++)
+        good = write_view(r, v, (enum view)i) && good;
+    return good;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------- */

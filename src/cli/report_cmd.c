@@ -19,7 +19,8 @@ int cmd_report(int argc, char **argv)
     if (status)
         return status;
     /* Standard output is for one thing at a time. */
-    o.view.quiet = o.view.quiet || is_standard_output(o.view.json) || is_standard_output(o.view.callgrind);
+    for (int i = 0; i < VIEWS; i++)
+        o.view.quiet = o.view.quiet || is_standard_output(o.view.file[i]);
     if (!output_check_views(&o.view) || !load_report(&report, o.file))
         return STATUS_OURS;
     good = output_views(&report, &o.view, stdout);

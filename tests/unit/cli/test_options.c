@@ -37,7 +37,7 @@ static void defaults(void **state)
     assert_true(o.filter);
     assert_false(o.check || o.keep || o.trace_children || o.view.quiet);
     assert_null(o.results);
-    assert_null(o.view.json);
+    assert_null(o.view.file[VIEW_JSON]);
     assert_true(o.ram_bytes == 0);
     assert_string_equal(o.program[0], "prog");
 }
@@ -49,7 +49,7 @@ static void the_program_ends_the_options(void **state)
 
     assert_int_equal(RUN(&o, "run -q prog -q --json x"), 0);
     assert_true(o.view.quiet);
-    assert_null(o.view.json);
+    assert_null(o.view.file[VIEW_JSON]);
     assert_string_equal(o.program[0], "prog");
     assert_string_equal(o.program[1], "-q");
     assert_int_equal(RUN(&o, "run -- --prog -- a"), 0);
@@ -64,8 +64,8 @@ static void every_option(void **state)
 
     assert_int_equal(RUN(&o, "run -o f --json=- --callgrind g --cpu zen3 --cpus 4 --top 9 --ram 2G --check --no-filter --keep --trace-children p"), 0);
     assert_string_equal(o.results, "f");
-    assert_string_equal(o.view.json, "-");
-    assert_string_equal(o.view.callgrind, "g");
+    assert_string_equal(o.view.file[VIEW_JSON], "-");
+    assert_string_equal(o.view.file[VIEW_CALLGRIND], "g");
     assert_string_equal(o.profile, "zen3");
     assert_int_equal(o.cpus, 4);
     assert_int_equal(o.view.top, 9);
@@ -90,6 +90,10 @@ static void refused(void **state)
     assert_int_equal(RUN(&o, "run --json - --callgrind - p"), STATUS_OURS);
     assert_int_equal(RUN(&o, "run -o x --callgrind x p"), STATUS_OURS);
     assert_int_equal(RUN(&o, "run --json"), STATUS_OURS);
+    assert_int_equal(RUN(&o, "run --csv x --folded x p"), STATUS_OURS);
+    assert_int_equal(RUN(&o, "run --weight walks p"), STATUS_OURS);
+    assert_int_equal(RUN(&o, "run --weight faults --folded f --csv c --speedscope s p"), 0);
+    assert_int_equal(o.view.weight, EV_FAULTS);
     assert_int_equal(RUN(&o, "run --help"), STATUS_HELP);
     assert_int_equal(parse_report_options(1, (char *[]){ "report", NULL }, &r), STATUS_OURS);
     assert_int_equal(parse_report_options(3, (char *[]){ "report", "a", "b", NULL }, &r), STATUS_OURS);
