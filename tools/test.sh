@@ -34,4 +34,5 @@ check() {
 check sh tools/check_layers.sh
 check sh tools/check_nm.sh "$build"
 check sh tools/check_warnings.sh "$build"
+check python3 tools/check_rules.py
 say_and_leave

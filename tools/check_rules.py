@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# check_rules.py - docs/rules.md against the tree: every rule of the machine, 1 to 125, stands in exactly one row; each file
+# it names exists in src/machine or arch; each test it names is a function that its file runs; a rule without code or
+# without a test says why.  Called by tools/test.sh.  One line for each thing that is wrong; exit status 1 then.
+import os
+import re
+import sys
+
+RULES = range(1, 126)
+os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+wrong = []
+seen = {}
+
+
+def numbers(cell):
+    """'59-62' or '91, 92' or '7'"""
+    for part in cell.split(','):
+        first, _, last = part.strip().partition('-')
+        yield from range(int(first), int(last or first) + 1)
+
+
+def excused(rule, code):
+    """Not modelled, not observable, not the machine's; or what the architecture leaves open and we never do."""
+    return code.startswith(('not ', '(')) or rule.startswith('(')
+
+
+def check_code(rule, row):
+    for name in filter(None, (n.strip() for n in row['code'].split(','))):
+        if not any(os.path.exists(os.path.join(d, name)) for d in ('src/machine', 'arch')):
+            wrong.append(f'rule {rule}: no file {name} in src/machine or arch')
+
+
+def check_tests(rule, row):
+    for name in filter(None, (n.strip() for n in row['test'].split(','))):
+        file, _, function = name.partition('.')
+        path = f'tests/unit/machine/test_{file}.c'
+        if not os.path.exists(path):
+            wrong.append(f'rule {rule}: no test file {path}')
+        elif f'cmocka_unit_test({function})' not in open(path).read():
+            wrong.append(f'rule {rule}: {path} runs no test {function}')
+
+
+for line in open('docs/rules.md'):
+    cells = [c.strip() for c in line.strip().split('|')]
+    if len(cells) != 6 or not re.match(r'\d', cells[1]):
+        continue
+    row = {'rule': cells[2], 'code': cells[3], 'test': cells[4]}
+    for n in numbers(cells[1]):
+        if n in seen:
+            wrong.append(f'rule {n}: twice')
+        seen[n] = row
+    check_tests(cells[1], row)
+    if excused(row['rule'], row['code']):
+        continue
+    check_code(cells[1], row)
+    if not row['code']:
+        wrong.append(f'rule {cells[1]}: names no code')
+    if not row['test']:
+        wrong.append(f'rule {cells[1]}: names no test')
+
+wrong += [f'rule {n}: missing' for n in RULES if n not in seen]
+wrong += [f'rule {n}: there is none' for n in seen if n not in RULES]
+for w in wrong:
+    print('rules:', w)
+if not wrong:
+    print(f'rules: {len(seen)} in docs/rules.md, all files and tests named exist')
+sys.exit(bool(wrong))
