@@ -34,6 +34,8 @@ pfn_t frame_pfn(const struct kernel *k, const struct frame *f);
 pfn_t frames_alloc_1g(struct kernel *k, enum frame_kind kind);
 void frames_free_1g(struct kernel *k, pfn_t pfn);
 struct frame *folio_of(const struct kernel *k, struct frame *f);
+void frame_mark_dirty(const struct kernel *k, struct frame *f);
+bool frame_is_dirty(const struct kernel *k, struct frame *f);
 u64 folio_pages(const struct frame *f);
 void frame_get(struct kernel *k, struct frame *f);
 void frame_put(struct kernel *k, struct frame *f);

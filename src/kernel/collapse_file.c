@@ -112,8 +112,8 @@ static enum collapse replace(struct inode *i, u64 first)
     cache_remove(i, first, first + PTRS_PER_TABLE);
     if (!cache_insert_folio(i, first, block, HUGE_ORDER))
         return COLLAPSE_FAILED;
-    for (unsigned p = 0; p < PTRS_PER_TABLE && i->fs == MM_FS_TMPFS; p++)
-        k->frames[block.n + p].flags |= FRAME_DIRTY;
+    if (i->fs == MM_FS_TMPFS)
+        frame_mark_dirty(k, frame_at(k, block));
     EXPLAIN(k, "collapsed pages %d to %d of the file into a 2 MiB page", first, first + PTRS_PER_TABLE - 1);
     retract_tables(i, first);
     return COLLAPSE_DONE;

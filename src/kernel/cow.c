@@ -78,7 +78,7 @@ enum fault_result wp_fault(struct fault *f, u64 *e)
     if (f->vma->flags & (VM_SHARED | VM_MAYSHARE)) {
         EXPLAIN(k, "shared mapping: first write to a clean page, made writable", 0);
         if (page)
-            page->flags |= FRAME_DIRTY;
+            frame_mark_dirty(k, page);
         make_writable(f, e);
         f->out->kind = vma_is_shmem(f->vma) ? MM_FAULT_SHMEM : MM_FAULT_SHARED_WRITE;
         return FAULT_DONE;

@@ -177,7 +177,7 @@ void truncate_inode(struct inode *i, u64 size)
         bool oom = false;
         struct frame *tail = size & PAGE_MASK_LOW ? cache_get(i, from - 1, &oom) : NULL;
         if (tail)                         /* the rest of its last page is zeroed */
-            tail->flags |= FRAME_DIRTY;
+            frame_mark_dirty(i->k, tail);
         if (cut.first < from)             /* a large folio is split: its pages leave every address space */
             unmap_file_range(i, cut.first, from, ZAP_CACHE_ONLY);
         unmap_file_range(i, from, ~(u64)0, 0);
@@ -193,7 +193,7 @@ static void zero_part(struct inode *i, u64 index)
     struct frame *page = cache_get(i, index, &oom);
 
     if (page)
-        page->flags |= FRAME_DIRTY;
+        frame_mark_dirty(i->k, page);
 }
 
 /* Pages [from, to) leave the cache and every entry that maps them; private copies stay.  pre: cache_settle(). */

@@ -322,7 +322,7 @@ static enum fault_result shared_write(struct fault *f)
     if (r != FAULT_DONE)
         return r;
     f->out->kind = vma_is_shmem(f->vma) ? MM_FAULT_SHMEM : MM_FAULT_SHARED_WRITE;
-    page->flags |= FRAME_DIRTY;
+    frame_mark_dirty(f->mm->k, page);
     return finish(f, page, true);
 }
 

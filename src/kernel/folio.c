@@ -91,7 +91,7 @@ static void split_entry(struct mm *mm, struct frame *f, u64 va, void *arg)
 
 /* The frames [first, first + 2^order) of a folio that is being cut become one of their own, or are freed when nothing
  * refers to them any more. */
-static void piece(struct kernel *k, struct frame *first, unsigned order)
+static void piece(struct kernel *k, struct frame *first, unsigned order, u8 dirty)
 {
     u32 refs = 0;
 
@@ -102,6 +102,7 @@ static void piece(struct kernel *k, struct frame *first, unsigned order)
         first[i].refs = 0;
     }
     first->refs = refs;
+    first->flags |= dirty;
     if (!refs)
         frames_free(k, frame_pfn(k, first), order);
 }
@@ -113,6 +114,7 @@ bool folio_split(struct kernel *k, struct frame *f)
 {
     struct frame *head = folio_of(k, f);
     u32 n = (u32)folio_pages(head);
+    u8 dirty;
 
     if (head->refs != folio_mapcount(head) + folio_cached(head))
         return false;
@@ -120,10 +122,11 @@ bool folio_split(struct kernel *k, struct frame *f)
         unmap_file_range(heap_at(k, head->inode), head->index, head->index + n, ZAP_CACHE_ONLY);
     else if (head->order == HUGE_ORDER)
         rmap_each(k, head, split_entry, NULL);
+    dirty = head->flags & FRAME_DIRTY;
     k->thp.size[head->order].split++;
     EXPLAIN(k, "folio of %d pages at frame %x split", n, frame_pfn(k, head).n);
     for (u32 i = 0; i < n; i++)
-        piece(k, &head[i], 0);
+        piece(k, &head[i], 0, dirty);
     return true;
 }
 
@@ -132,12 +135,13 @@ void folio_split_at(struct kernel *k, struct frame *f)
 {
     struct frame *head = folio_of(k, f);
     u32 at = (u32)(f - head);
+    u8 dirty = head->flags & FRAME_DIRTY;
 
     k->thp.size[head->order].split++;
     EXPLAIN(k, "folio of %d pages at frame %x cut at page %d", folio_pages(head), frame_pfn(k, head).n, at);
     for (unsigned order = head->order; order; order--) {
         u32 half = 1u << (order - 1), other = (at & ~(half - 1)) ^ half;
-        piece(k, head + other, order - 1);
+        piece(k, head + other, order - 1, dirty);
     }
-    piece(k, f, 0);
+    piece(k, f, 0, dirty);
 }

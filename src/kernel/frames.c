@@ -167,6 +167,10 @@ struct frame *folio_of(const struct kernel *k, struct frame *f)
     return f->flags & FRAME_HUGE ? &k->frames[(u64)(f - k->frames) >> f->order << f->order] : f;
 }
 
+/* A folio is dirty as a whole. */
+void frame_mark_dirty(const struct kernel *k, struct frame *f) { folio_of(k, f)->flags |= FRAME_DIRTY; }
+bool frame_is_dirty(const struct kernel *k, struct frame *f) { return folio_of(k, f)->flags & FRAME_DIRTY; }
+
 u64 folio_pages(const struct frame *f) { return f->flags & FRAME_HUGE ? 1ull << f->order : 1; }
 
 void frame_get(struct kernel *k, struct frame *f) { folio_of(k, f)->refs++; }

@@ -219,8 +219,7 @@ static struct frame *unmap_entry(struct mm *mm, u64 *pmd, u64 va)
     if (!of_cache(mm, old))
         free_deposit(mm, pmd);
     else if (old & X86_PTE_D)
-        for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
-            head[i].flags |= FRAME_DIRTY;
+        head->flags |= FRAME_DIRTY;
     pte_store(mm->k, pmd, 0);
     if (!head)
         return NULL;

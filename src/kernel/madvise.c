@@ -48,6 +48,11 @@ static long advise_flag(struct vma **pv, u64 start, u64 end, const struct flag_a
         return a->skip_special ? 0 : -MM_EINVAL;
     if (a->anon_only && v->file)
         return -MM_EINVAL;
+    if (a->advice == MM_MADV_HUGEPAGE) {
+        struct vma advised = *v;          /* anonymous: as it will be; shared memory: as it was before this advice */
+        advised.flags = vma_is_shmem(v) ? v->flags : flags;
+        khugepaged_enter(&advised);
+    }
     if (flags == v->flags)
         return 0;
     r = vma_modify(pv, start, end, flags);
@@ -108,14 +113,11 @@ static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
     struct kernel *k = g->mm->k;
     struct frame *f = frame_at(k, pte_pfn(*e));
     u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D), n = folio_pages(f);
-    bool dirty = false;
 
-    for (u64 i = 0; i < n; i++)
-        dirty = dirty || (f[i].flags & FRAME_DIRTY);
-    if ((cold_only || dirty) && folio_mapcount(f) != n)
+    if ((cold_only || (f->flags & FRAME_DIRTY)) && folio_mapcount(f) != n)
         return;
+    f->flags &= (u8)~(cold_only ? FRAME_REFERENCED | FRAME_ACTIVE : FRAME_DIRTY);
     for (u64 i = 0; i < n; i++) {
-        f[i].flags &= (u8)~(cold_only ? FRAME_REFERENCED | FRAME_ACTIVE : FRAME_DIRTY);
         if (!(e[i] & clear))
             continue;
         pte_store(k, e + i, e[i] & ~clear);

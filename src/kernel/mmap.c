@@ -142,6 +142,7 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
         return r;
     }
     v->flags |= p->k->new_flags;
+    khugepaged_enter(v);
     limits_account(mm, vm, (s64)pages);
     if (vm & VM_LOCKED)
         mm->locked_vm += pages;

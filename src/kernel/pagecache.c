@@ -146,8 +146,6 @@ bool cache_add_folio(struct inode *i, u64 first, unsigned order)
         return false;
     if (!cache_insert_folio(i, first, block, order))
         return false;
-    for (u64 n = 0; n < 1ull << order && shmem; n++)
-        i->k->frames[block.n + n].flags |= FRAME_DIRTY;
     lru_add(i->k, frame_at(i->k, block), LRU_ADD);
     return true;
 }

@@ -21,7 +21,7 @@ static bool already(const struct vma *v, u64 va, bool write)
         return false;
     there = e && pte_present(*e) && (!write || (*e & X86_PTE_RW));
     if (there && write && !(*e & (X86_PTE_D | PTE_SPECIAL)))
-        frame_at(mm->k, pte_pfn(*e))->flags |= FRAME_DIRTY;
+        frame_mark_dirty(mm->k, frame_at(mm->k, pte_pfn(*e)));
     if (there && pte_counted(*e) && !(*e & X86_PTE_PS))
         lru_accessed(mm->k, frame_at(mm->k, pte_pfn(*e)), v->flags & VM_LOCKED);
     return there;

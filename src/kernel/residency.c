@@ -64,14 +64,14 @@ static void any_dirty(struct mm *mm, struct frame *f, u64 va, void *arg)
 
 static void write_back(struct inode *i, struct frame *f, void *arg)
 {
-    bool dirty = f->flags & FRAME_DIRTY;
+    bool dirty = frame_is_dirty(i->k, f);
 
     (void)arg;
     rmap_each(i->k, f, any_dirty, &dirty);
     if (!dirty)
         return;
     rmap_each(i->k, f, make_clean, NULL);
-    f->flags &= (u8)~FRAME_DIRTY;
+    folio_of(i->k, f)->flags &= (u8)~FRAME_DIRTY;
 }
 
 struct writing { bool clean, dirty; };
@@ -79,7 +79,7 @@ struct writing { bool clean, dirty; };
 static void look_or_write(struct inode *i, struct frame *f, void *arg)
 {
     struct writing *w = arg;
-    bool dirty = f->flags & FRAME_DIRTY;
+    bool dirty = frame_is_dirty(i->k, f);
 
     rmap_each(i->k, f, any_dirty, &dirty);
     w->dirty = w->dirty || dirty;

@@ -13,7 +13,7 @@ struct sums {
 
 static void add_page(const struct kernel *k, struct sums *s, struct frame *f, u64 e)
 {
-    bool dirty = (e & X86_PTE_D) || (f->flags & FRAME_DIRTY), shared = f->mapped >= 2;
+    bool dirty = (e & X86_PTE_D) || frame_is_dirty(k, f), shared = f->mapped >= 2;
     u64 part = (PAGE_BYTES << PSS_LG2) / f->mapped;
 
     s->rss += PAGE_BYTES;

@@ -56,26 +56,21 @@ static u32 within_size(const struct inode *i, u32 orders, u64 index)
     return 0;
 }
 
-/* By the mount, or by shmem_enabled for the kernel's own mount (shared anonymous memory and memfd). */
+/* By the mount, or by shmem_enabled for the kernel's own mount (shared anonymous memory and memfd).  Faults ask for
+ * 2 MiB or nothing: how much will be written is not known. */
 static u32 shmem_mount(const struct inode *i, const struct vma *v, u64 index, bool forced)
 {
     const struct kernel *k = i->k;
     u8 huge = i->own_mount ? k->thp.shmem_enabled : i->huge;
+    bool advised = v->flags & VM_HUGEPAGE;
 
     if (k->thp.shmem_enabled == THP_DENY)
         return 0;
-    if (forced || k->thp.shmem_enabled == THP_FORCE)
+    if (forced || k->thp.shmem_enabled == THP_FORCE || huge == THP_ALWAYS)
         return 1u << HUGE_ORDER;
-    switch (huge) {
-    case THP_ALWAYS:
-        return FILE_ORDERS;
-    case THP_WITHIN_SIZE:
-        return within_size(i, FILE_ORDERS, index);
-    case THP_ADVISE:
-        return v && (v->flags & VM_HUGEPAGE) ? FILE_ORDERS : 0;
-    default:
-        return 0;
-    }
+    if (huge == THP_WITHIN_SIZE && !advised)
+        return within_size(i, 1u << HUGE_ORDER, index);
+    return (huge == THP_WITHIN_SIZE || huge == THP_ADVISE) && advised ? 1u << HUGE_ORDER : 0;
 }
 
 /* The orders that page `index` of a tmpfs file may be allocated in for a fault in v. */

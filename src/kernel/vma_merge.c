@@ -102,6 +102,7 @@ struct vma *merge_new(struct merge *g)
     }
     EXPLAIN(g->mm->k, "merged with %s mapping: %x-%x", TEXT(left && right ? "both neighbours'" : left ? "the lower" :
             "the upper"), target->start, target->end);
+    khugepaged_enter(target);
     return target;
 }
 
@@ -148,6 +149,7 @@ static struct vma *merge_existing(struct merge *g)
         set_range(target, g->start, target->end, g->pgoff);
     }
     EXPLAIN(g->mm->k, "merged into %x-%x", target->start, target->end);
+    khugepaged_enter(target);
     return target;
 }
 

@@ -57,7 +57,7 @@ static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, uns
     if (!f)
         return;
     if (f->kind != FRAME_ANON && (old & X86_PTE_D)) {
-        f->flags |= FRAME_DIRTY;
+        frame_mark_dirty(mm->k, f);
         g->dirty_files = true;
     }
     if (f->kind != FRAME_ANON && (old & X86_PTE_A) && !(v->flags & (VM_SEQ_READ | VM_RAND_READ)))

@@ -78,6 +78,24 @@ static void touch_all(const struct order *o, struct answer *r)
 
 static int sockets[PROCS][2];
 
+/* What the process itself will touch is touched before anything is counted. */
+static void warm_up(void)
+{
+    static char page[2 * PAGE];
+    struct order o = { .op = OP_TOUCH, .kind = 'w', .a = { (uint64_t)(uintptr_t)page, sizeof page } };
+    struct answer r;
+    struct rusage u;
+
+    touch_all(&o, &r);
+    o.kind = 'r';
+    touch_all(&o, &r);
+    o.a[0] = 8;
+    touch_all(&o, &r);
+    getrusage(RUSAGE_SELF, &u);
+    syscall(SYS_madvise, page, 0, 0);
+    *(volatile char *)PATHS;
+}
+
 static void serve(int me)
 {
     static char stack[65536];
@@ -87,12 +105,12 @@ static void serve(int me)
     static long minor, major;
 
     memset(stack, 1, sizeof stack);
-    *(volatile char *)PATHS;
     sigaltstack(&alt, NULL);
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGILL, &sa, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    warm_up();
     for (;;) {
         struct rusage before, after;
         struct answer r = { 0 };
@@ -105,11 +123,12 @@ static void serve(int me)
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 /* the first write of this stack and data is not the script's */
                 memset(stack, 2, sizeof stack);
-                *(volatile char *)PATHS;
+                warm_up();
                 minor = major = 0;
                 continue;
             }
             memset(stack, 1, sizeof stack);
+            warm_up();
         } else {
             getrusage(RUSAGE_SELF, &before);
             if (o.op == OP_CALL) {
@@ -266,10 +285,23 @@ static const char *option(const char *key)
     return NULL;
 }
 
+/* Zeros written in chunks of a folio's size make folios of that size, clean once they are on the disk. */
+static void fill(int fd, uint64_t size, uint64_t folio)
+{
+    char *zeros = calloc(1, folio);
+
+    for (uint64_t at = 0; at < size; at += folio)
+        if (pwrite(fd, zeros, size - at < folio ? size - at : folio, (off_t)at) < 0)
+            give_up(77, "cannot fill a file", "");
+    free(zeros);
+    if (fsync(fd))
+        give_up(77, "cannot sync a file", "");
+}
+
 /* Where files of a kind are made: PAGEWALK_TMPFS, _EXT4, _HUGETLBFS name folders. */
 static void cmd_file(void)
 {
-    const char *fs = option("fs"), *page = option("page"), *huge = option("huge"), *dir = NULL;
+    const char *fs = option("fs"), *page = option("page"), *huge = option("huge"), *folio = option("folio"), *dir = NULL;
     char path[256];
     int fd;
 
@@ -289,6 +321,8 @@ static void cmd_file(void)
     }
     if (fd < 0 || ftruncate(fd, (off_t)number(word[2], none)))
         give_up(77, "cannot make the file", word[1]);
+    if (!strcmp(word[words - 1], "cached"))
+        fill(fd, number(word[2], none), folio ? number(folio, none) : PAGE);
     snprintf(files[nr_files].name, sizeof files[0].name, "%s", word[1]);
     files[nr_files++].fd = fd;
     puts("ok");
@@ -309,6 +343,30 @@ static int fd_in(int p, const char *name)
     }
     give_up(2, "no file is called", name);
     return -1;
+}
+
+/* truncate, punch, close: the script's own descriptor. */
+static void cmd_change(void)
+{
+    int i = 0, r;
+
+    while (i < nr_files && strcmp(files[i].name, word[1]))
+        i++;
+    if (i == nr_files)
+        give_up(2, "no file is called", word[1]);
+    if (!strcmp(word[0], "close")) {
+        r = close(files[i].fd);
+        files[i] = files[--nr_files];
+    } else if (!strcmp(word[0], "truncate")) {
+        r = ftruncate(files[i].fd, (off_t)number(word[2], none));
+    } else {
+        r = fallocate(files[i].fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)number(word[2], none),
+                      (off_t)number(word[3], none));
+    }
+    if (r)
+        printf("= -%s\n", strerrorname_np(errno));
+    else
+        puts(word[0][0] == 'p' ? "= 0" : "ok");
 }
 
 static const char *errno_name(long e)
@@ -469,6 +527,46 @@ static void cmd_sys(void)
     close(fd);
 }
 
+#define KHUGEPAGED "/sys/kernel/mm/transparent_hugepage/khugepaged/"
+
+static long setting(const char *file, long value)
+{
+    char path[128], text[32] = "";
+    FILE *f;
+
+    snprintf(path, sizeof path, KHUGEPAGED "%s", file);
+    f = fopen(path, value >= 0 ? "r+" : "r");
+    if (!f)
+        give_up(77, "cannot use", path);
+    if (value >= 0)
+        fprintf(f, "%ld", value);
+    else if (!fgets(text, sizeof text, f))
+        give_up(77, "cannot read", path);
+    if (fclose(f))
+        give_up(77, "cannot write", path);
+    return atol(text);
+}
+
+/* Let the kernel's thread go through everything, as often as it takes until it finds nothing more to collapse. */
+static void cmd_khugepaged(void)
+{
+    long sleep_ms = setting("scan_sleep_millisecs", -1), pages = setting("pages_to_scan", -1);
+    long scans = setting("full_scans", -1), collapsed = setting("pages_collapsed", -1);
+
+    setting("pages_to_scan", 1 << 20);
+    setting("scan_sleep_millisecs", 1);
+    for (int i = 0; i < 2000 && setting("full_scans", -1) < scans + 6; i++) {
+        usleep(1000);
+        if (setting("pages_collapsed", -1) != collapsed) {
+            collapsed = setting("pages_collapsed", -1);
+            scans = setting("full_scans", -1);
+        }
+    }
+    setting("scan_sleep_millisecs", sleep_ms);
+    setting("pages_to_scan", pages);
+    puts("ok");
+}
+
 static void of_process(int p)
 {
     const char *what = words > 1 ? word[1] : "";
@@ -524,6 +622,10 @@ int main(int argc, char **argv)
             cmd_file();
         else if (!strcmp(word[0], "sys"))
             cmd_sys();
+        else if (!strcmp(word[0], "khugepaged"))
+            cmd_khugepaged();
+        else if (!strcmp(word[0], "truncate") || !strcmp(word[0], "punch") || !strcmp(word[0], "close"))
+            cmd_change();
         else if ((p = find_proc(word[0])) >= 0)
             of_process(p);
         else
