@@ -60,7 +60,7 @@ static bool copy_entries(struct vma *child, struct vma *parent)
             if (!huge_fork(child->mm, parent->mm, s.pmd, va))
                 return false;
             to = pgtable_find(child->mm, va, 1);
-            if (!(child->flags & VM_UFFD_WP) && (*to & PTE_UFFD_WP))
+            if (to && !(child->flags & VM_UFFD_WP) && (*to & PTE_UFFD_WP))
                 pte_store(parent->mm->k, to, *to & ~PTE_UFFD_WP);
             continue;
         }

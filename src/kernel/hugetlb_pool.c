@@ -3,8 +3,10 @@
  * frames.c when the last reference of a page goes, and by the settings.
  *   nr       pages of the pool, surplus ones included        free     of these not in use
  *   resv     free pages promised to mappings                  surplus  taken beyond the size that was set, up to overcommit
- * A reservation is made when memory is mapped; a fault that has one always finds its page, one that has none takes a
- * page only while more are free than promised, or a surplus page.  Pages of 1 GiB are 256 neighbouring blocks. */
+ * A reservation is made when memory is mapped; a fault that has one finds its page, one that has none takes a page only
+ * while more are free than promised, or a surplus page.  Pages of 1 GiB are 256 neighbouring blocks.
+ * A promise that comes back with a page that others still map (FRAME_PROMISED) is counted when they let go; until then
+ * resv is one too small, and may pass zero as Linux's does. */
 #include "calls.h"
 
 static unsigned order_of(const struct pool *h) { return h->lg2 - PAGE_LG2; }
@@ -82,7 +84,7 @@ struct frame *pool_take(struct kernel *k, struct pool *h, bool reserved)
 {
     struct frame *f = NULL;
 
-    if (reserved || h->free > h->resv)
+    if (h->free && (reserved || (s64)(h->free - h->resv) > 0))
         f = pop(k, h);
     else
         f = surplus_new(k, h);
@@ -118,9 +120,9 @@ bool pool_reserve(struct kernel *k, struct pool *h, u64 n)
 {
     u64 want = h->resv + n, got = 0;
 
-    for (struct frame *f; h->free < want && (f = surplus_new(k, h)); got++)
+    for (struct frame *f; (s64)(want - h->free) > 0 && (f = surplus_new(k, h)); got++)
         push(k, h, f);
-    if (h->free >= want) {
+    if ((s64)(want - h->free) <= 0) {
         h->resv = want;
         return true;
     }
@@ -134,9 +136,8 @@ bool pool_reserve(struct kernel *k, struct pool *h, u64 n)
 /* Take n promises back; surplus pages that nobody was promised any more go. */
 void pool_unreserve(struct kernel *k, struct pool *h, u64 n)
 {
-    CHECK(n <= h->resv);
     h->resv -= n;
-    for (u64 i = 0; i < n && h->surplus && h->free > h->resv; i++) {
+    for (u64 i = 0; i < n && h->surplus && h->free; i++) {
         h->surplus--;
         page_delete(k, h, pop(k, h));
     }

@@ -323,7 +323,7 @@ struct thp {
 };
 
 /* The hugetlb pages of one size (Linux's hstate).
- * free <= nr; surplus <= nr; resv <= free: what is free beyond resv may be taken without a reservation */
+ * free <= nr; surplus <= nr; what is free beyond resv may be taken without a reservation */
 struct pool {
     u8 lg2;
     u32 first;                            /* free pages, linked by frame number                               */

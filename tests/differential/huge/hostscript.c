@@ -7,7 +7,6 @@
  * the caller strips them.  Commands: proc file sys NAME (system calls, fork, exit, read, write, exec, faults, maps,
  * smaps, pagemap, status) and, unless the file says otherwise, nothing else.
  * Exit status: 0; 77 when a command cannot be done here (with a line that says which); 2 for a bad script. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
