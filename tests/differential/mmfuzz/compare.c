@@ -14,6 +14,7 @@
 /* Pagemap bits 55 to 63; the frame number below them is the host's business. */
 #define PAGEMAP_BITS (0x1ffull << 55)
 #define PAGEMAP_SOFT_DIRTY (1ull << 55)
+#define PAGEMAP_SWAPPED (1ull << 62)
 
 struct text { const char *at, *end; };
 struct line { const char *s; u32 n; };
@@ -194,10 +195,17 @@ static u64 page_of(const struct command *c, u32 n)
     return 0;
 }
 
+/* After MADV_PAGEOUT a page of the range may be as it was, gone, or swapped out. */
+static bool in_set(const struct command *c, u64 addr, u64 host)
+{
+    return c->op.kind == OP_MADVISE && c->op.a[2] == MM_MADV_PAGEOUT && addr >= c->op.a[0] &&
+           addr - c->op.a[0] < c->op.a[1] && (!host || (host & PAGEMAP_SWAPPED));
+}
+
 static bool same_words(const struct command *c, const u64 *h, const u64 *m, u32 n, u64 mask, struct difference *d)
 {
     for (u32 i = 0; i < n; i++) {
-        if (!((h[i] ^ m[i]) & mask))
+        if (!((h[i] ^ m[i]) & mask) || in_set(c, page_of(c, i), h[i] & mask))
             continue;
         d->addr = page_of(c, i);
         snprintf(d->host, sizeof d->host, "0x%" PRIx64, h[i] & mask);
@@ -241,6 +249,8 @@ static bool same_looks(const struct profile *host, const struct command *c, cons
         return numbers(d, "pagemap", h->words, m->words);
     if (!same_words(c, (const u64 *)(const void *)hd, (const u64 *)(const void *)md, h->words, mask, d))
         return false;
+    if (c->op.kind == OP_MADVISE && c->op.a[2] == MM_MADV_PAGEOUT)
+        return true;                      /* the sums of smaps have as many values */
     hd = after(hd, h->words * 8);
     md = after(md, m->words * 8);
     if (!same_smaps(text_of(hd, h->smaps_bytes), text_of(md, m->smaps_bytes), host->soft_dirty, t, d))

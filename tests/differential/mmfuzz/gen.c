@@ -38,7 +38,7 @@ static u64 length(struct gen *g)
     if (one_in(r, 400))
         n = ~(u64)0 - below(r, 8192);
     if (g->plan->huge && one_in(r, 8))
-        n = (u64)(1 + below(r, 3)) << 21;
+        n = ((u64)(1 + below(r, 3)) << 21) + (one_in(r, 4) ? PAGE_BYTES : 0);
     return n;
 }
 
@@ -107,7 +107,7 @@ static bool gen_mmap(struct gen *g, u64 *a)
         a[3] &= ~(u64)MM_MAP_TYPE;
     a[0] += misaligned(g, 80);
     if (g->plan->huge && !a[0] && one_in(r, 3))
-        a[1] = (u64)(1 + below(r, 3)) << 21;
+        a[1] = ((u64)(1 + below(r, 3)) << 21) + (one_in(r, 4) ? PAGE_BYTES : 0);
     return true;
 }
 
@@ -419,12 +419,24 @@ void gen_begin(struct gen *g, const struct plan *plan)
         random_next(&g->rnd);
 }
 
+/* What a real kernel then does depends on more than the operations: compared as sets, and nothing comes after it. */
+static struct op pageout(struct gen *g)
+{
+    struct op op = { .kind = OP_MADVISE, .actor = (u8)g->actor };
+
+    gen_range(g, op.a);
+    op.a[2] = MM_MADV_PAGEOUT;
+    return op;
+}
+
 struct op gen_next(struct gen *g)
 {
     struct op op = { .actor = (u8)g->actor };
     u32 sum = 0, pick;
     size_t i;
 
+    if (++g->made == g->plan->ops && g->plan->ends_in_sets)
+        return pageout(g);
     if (living(g) > 1 && one_in(&g->rnd, 12))
         return (struct op){ .kind = OP_LOOK, .actor = (u8)(g->actor = other(g)) };
     for (i = 0; i < COUNT_OF(kinds); i++)

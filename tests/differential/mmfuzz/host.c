@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * host.c - the real side: the shared block, the files that operations map, and a fresh performer for each sequence.
  * Files are written page by page, so that the page cache holds them in single pages, and synced, so that none of them
- * is dirty when a sequence begins. */
+ * is dirty when a sequence begins.  A pipe into which each file of the disk is spliced holds a reference of every page,
+ * so that no reclaim in the background takes one away. */
 #include "mmfuzz.h"
 
 #include <errno.h>
@@ -55,6 +56,33 @@ static bool fill(int fd, u64 bytes, bool disk)
     return !disk || fsync(fd) == 0;
 }
 
+/* The splice looked at the pages; as far as the kernel knows, nobody did. */
+static void forget_looks(int fd, u64 bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+
+    if (at == MAP_FAILED)
+        return;
+    madvise(at, bytes, MADV_COLD);
+    munmap(at, bytes);
+}
+
+/* Not through the descriptor that is mapped: that has readahead state of its own. */
+static bool hold(int keep[2], const char *path, u64 bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = 1;
+
+    if (fd < 0 || pipe2(keep, O_CLOEXEC) < 0)
+        return false;
+    fcntl(keep[1], F_SETPIPE_SZ, (int)bytes + (64 << 10));
+    for (u64 done = 0; done < bytes && n > 0; done += (u64)n)
+        n = splice(fd, NULL, keep[1], NULL, bytes - done, SPLICE_F_NONBLOCK);
+    forget_looks(fd, bytes);
+    close(fd);
+    return true;
+}
+
 static bool make_file(struct host *h, u32 i, const struct file_plan *f)
 {
     const bool disk = f->fs == MM_FS_EXT4;
@@ -65,7 +93,7 @@ static bool make_file(struct host *h, u32 i, const struct file_plan *f)
 
     snprintf(path, sizeof path, "%s/mmfuzz-%d-%s", h->folder[disk], (int)getpid(), f->name);
     fd = f->memfd ? memfd_create(f->name, MFD_CLOEXEC) : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || !fill(fd, f->bytes, disk) || fstat(fd, &st) < 0)
+    if (fd < 0 || !fill(fd, f->bytes, disk) || fstat(fd, &st) < 0 || (disk && !hold(h->keep[i], path, f->bytes)))
         return false;
     h->file_fd[i] = high(f->writable ? fd : open(path, O_RDONLY | O_CLOEXEC));
     close(fd);
@@ -183,6 +211,9 @@ void host_end(struct host *h)
     for (u32 i = 0; i < FILES; i++) {
         if (h->file_fd[i] > 0)
             close(h->file_fd[i]);
-        h->file_fd[i] = 0;
+        for (u32 side = 0; side < 2; side++)
+            if (h->keep[i][side] > 0)
+                close(h->keep[i][side]);
+        h->file_fd[i] = h->keep[i][0] = h->keep[i][1] = 0;
     }
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * main.c - mmfuzz: random memory operations, done by the host's kernel and by the model, compared after every one.
  *
- *     mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--emit FILE] [--time SECONDS] PERFORMER DISK-FOLDER
+ *     mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--time SECONDS] [--no-shrink] [--emit FILE] PERFORMER DISK-FOLDER
  *
  * --ops        operations of a seed (2000)                   --smaps   compare smaps and mincore too, check invariants
  * --time       stop after that many seconds                            after every operation
- * --emit FILE  write the sequence of the first seed as a scenario
+ * --no-shrink  a difference is only named
+ * --emit FILE  write the sequence of the first seed as a scenario, each line with the answer it must get behind #=
  *
  * Prints what was compared and how fast; at the first difference, the shrunk scenario.  Exit status: 0 no difference,
  * 1 a difference, 2 it could not be tried, 77 the host cannot be compared (one line says why). */
@@ -21,6 +22,7 @@
 struct options {
     u64 first, last;
     u32 ops, look;
+    bool no_shrink;
     double seconds;
     const char *emit, *performer, *folder;
 };
@@ -35,8 +37,8 @@ static double now_s(void)
 
 static bool usage(void)
 {
-    fputs("usage: mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--time SECONDS] [--emit FILE] PERFORMER DISK-FOLDER\n",
-          stderr);
+    fputs("usage: mmfuzz [--seeds FROM-TO] [--ops N] [--smaps] [--time SECONDS] [--no-shrink] [--emit FILE]\n"
+          "              PERFORMER DISK-FOLDER\n", stderr);
     return false;
 }
 
@@ -61,7 +63,9 @@ static bool take_options(struct options *o, int argc, char **argv)
 
     *o = (struct options){ .first = 1, .last = 100, .ops = 2000, .seconds = 1e9 };
     for (; i < argc && !strncmp(argv[i], "--", 2); i++) {
-        if (!strcmp(argv[i], "--smaps"))
+        if (!strcmp(argv[i], "--no-shrink"))
+            o->no_shrink = true;
+        else if (!strcmp(argv[i], "--smaps"))
             o->look = LOOK_SMAPS | LOOK_CORE;
         else if (i + 1 == argc || !take_option(o, argv[i], argv[i + 1]))
             return usage();
@@ -75,12 +79,15 @@ static bool take_options(struct options *o, int argc, char **argv)
     return true;
 }
 
-static int report_difference(struct run *r)
+static int report_difference(struct run *r, const struct options *o, double seconds)
 {
     const u32 before = r->done_ops;
 
-    printf("seed %" PRIu64 ": a difference (%s) at operation %u; host %s, model %s; shrinking ...\n", r->plan.seed,
-           r->diff.what, r->diff.at, r->diff.host, r->diff.model);
+    printf("seed %" PRIu64 ": a difference (%s) at operation %u, after %.2f s; host %s, model %s\n", r->plan.seed,
+           r->diff.what, r->diff.at, seconds, r->diff.host, r->diff.model);
+    if (o->no_shrink)
+        return 1;
+    puts("shrinking ...");
     fflush(stdout);
     shrink(r);
     printf("%u operations of %u:\n", r->done_ops, before);
@@ -113,6 +120,19 @@ static bool comes_back(struct run *r)
     return again;
 }
 
+/* Somebody may set up the host anew while we run. */
+static bool still_the_same(const struct profile *was, const char *folder)
+{
+    static struct profile is;
+
+    profile_ask(&is, folder);
+    if (!is.why_not[0] && !memcmp(&is.kernel, &was->kernel, sizeof is.kernel))
+        return true;
+    printf("skip: the host was set up differently while the fuzzer ran: %s\n",
+           is.why_not[0] ? is.why_not : "see the kernel's settings");
+    return false;
+}
+
 static int emit(struct run *r, const char *path)
 {
     FILE *out = fopen(path, "w");
@@ -129,15 +149,18 @@ static int fuzz(struct run *r, const struct options *o)
 {
     const double start = now_s();
     u64 seeds = 0, once = 0;
-    double took;
+    double took, found;
 
     for (u64 seed = o->first; seed <= o->last && now_s() - start < o->seconds; seed++, seeds++) {
         plan_of_seed(&r->plan, r->profile, seed, o->ops, o->look);
         switch (run_both(r)) {
         case SAME: break;
         case DIFFERENT:
+            found = now_s() - start;
+            if (!still_the_same(r->profile, o->folder))
+                return 77;
             if (comes_back(r))
-                return report_difference(r);
+                return report_difference(r, o, found);
             once++;
             break;
         case BROKEN: fprintf(stderr, "mmfuzz: seed %" PRIu64 ": %s\n", seed, r->diff.host); return 2;
@@ -173,7 +196,8 @@ int main(int argc, char **argv)
     }
     why = host_open(&host, o.performer, o.folder);
     run.done = malloc((size_t)o.ops * sizeof *run.done);
-    if (why || !run.done) {
+    run.answers = o.emit ? calloc(o.ops, sizeof *run.answers) : NULL;
+    if (why || !run.done || (o.emit && !run.answers)) {
         fprintf(stderr, "mmfuzz: %s\n", why ? why : "no memory");
         return 2;
     }

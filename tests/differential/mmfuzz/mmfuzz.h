@@ -46,6 +46,7 @@ struct plan {
     u32 ops, look, tasks;
     u32 arena_pages;
     bool huge, locks, files, collapse;
+    bool ends_in_sets;        /* the last operation is MADV_PAGEOUT                                           */
     bool limits;              /* setrlimit may come, and then no threads                                      */
     bool hardened;            /* PR_SET_MDWE may come, and then no exec                                       */
     bool holes;               /* punched into files of the disk                                               */
@@ -62,7 +63,7 @@ struct views { u32 n; struct mm_vma_view v[VIEWS]; };
 struct gen {
     struct random rnd;
     const struct plan *plan;
-    u32 actor;
+    u32 actor, made;
     bool alive[TASKS];
     u64 file_bytes[FILES];
     const struct views *views;
@@ -100,6 +101,7 @@ struct host {
     struct wire *wire;
     int pid;
     int wire_fd, zero_fd, sink_fd, program_fd, file_fd[FILES];
+    int keep[FILES][2];       /* pipes that hold the pages of files on the disk                               */
     char folder[2][96];       /* tmpfs, disk                                                                  */
     struct file_id id[FILES];
 };
@@ -134,6 +136,7 @@ struct run {
     u32 given_ops;
     struct op *done;          /* those performed, plan.ops of them at most                                     */
     u32 done_ops;
+    struct record *answers;   /* NULL, or the model's, of each of them                                        */
     struct tally tally;
     struct difference diff;
 };

@@ -56,6 +56,7 @@ void plan_of_seed(struct plan *p, const struct profile *host, u64 seed, u32 ops,
     p->locks = one_in(&r, 3);
     p->limits = one_in(&r, 4);
     p->hardened = one_in(&r, 8);
+    p->ends_in_sets = one_in(&r, 4);
     p->holes = one_in(&r, 3) && !p->huge;
     plan_files(p, host, &r);
     plan_limits(p, host, &r);

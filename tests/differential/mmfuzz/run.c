@@ -109,6 +109,8 @@ static bool foresee(struct lockstep *l, struct half *h, struct side *s)
     }
     l->run->done[l->run->done_ops++] = c->op;
     model_do(&l->model, &c->op, m);
+    if (l->run->answers)
+        l->run->answers[l->run->done_ops - 1] = *m;
     after_op(l, &c->op, m);
     c->look = l->run->plan.look;
     c->at = s->used;

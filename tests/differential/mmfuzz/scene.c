@@ -31,7 +31,8 @@ static const struct name advices[] = {
     { 24, "dontneed_locked" }, { 25, "collapse" }, { 102, "guard_install" }, { 103, "guard_remove" },
 };
 
-/* Arguments by letter: x number, h file with the offset behind it, f file, c process, l limit, N name; the rest are
+/* Arguments by letter: x number, h file with the offset behind it, f file, c process, l limit, N name, k key
+ * or nothing for -1; the rest are
  * flags. */
 static const struct { enum op_kind kind; const char *args; } shapes[] = {
     { OP_READ, "x" }, { OP_WRITE, "x" }, { OP_FETCH, "x" }, { OP_COPY_TO, "xx" }, { OP_COPY_FROM, "xx" },
@@ -39,7 +40,7 @@ static const struct { enum op_kind kind; const char *args; } shapes[] = {
     { OP_MADVISE, "xxA" }, { OP_MLOCK, "xx" }, { OP_MLOCK2, "xxL" }, { OP_MUNLOCK, "xx" }, { OP_MLOCKALL, "U" },
     { OP_MUNLOCKALL, "" }, { OP_MINCORE, "xx" }, { OP_MSYNC, "xxS" }, { OP_MSEAL, "xxx" }, { OP_TRUNCATE, "fx" },
     { OP_PUNCH, "fxx" }, { OP_PRCTL, "xxxxx" }, { OP_NAME, "xxN" }, { OP_SETRLIMIT, "lx" }, { OP_PKEY_ALLOC, "xx" },
-    { OP_PKEY_FREE, "x" }, { OP_PKEY_MPROTECT, "xxPx" }, { OP_MEMBARRIER, "x" },
+    { OP_PKEY_FREE, "x" }, { OP_PKEY_MPROTECT, "xxPk" }, { OP_MEMBARRIER, "x" },
     { OP_FORK, "c" }, { OP_THREAD, "c" }, { OP_EXIT, "" }, { OP_EXEC, "" }, { OP_LOOK, "" },
 };
 
@@ -79,6 +80,10 @@ static void put_argument(FILE *out, const struct plan *plan, const struct op *op
     case 'U': FLAGS(lockalls); break;
     case 'S': FLAGS(syncs); break;
     case 'A': put_advice(out, op->a[i]); break;
+    case 'k':
+        if (op->a[i] != ~(u64)0)
+            fprintf(out, " 0x%" PRIx64, op->a[i]);
+        break;
     case 'c': fprintf(out, " p%" PRIu64, op->a[i]); break;
     case 'l': fprintf(out, " %s", op->a[i] == MM_RLIMIT_AS ? "as" : op->a[i] == MM_RLIMIT_DATA ? "data"
                                                          : op->a[i] == MM_RLIMIT_STACK ? "stack" : "memlock"); break;
@@ -92,12 +97,52 @@ static void put_argument(FILE *out, const struct plan *plan, const struct op *op
     }
 }
 
+static void put_value(FILE *out, s64 v)
+{
+    const char *name = v < 0 && v >= -4095 ? mm_errno_name((int)-v) : NULL;
+
+    if (name)
+        fprintf(out, "= -%s", name);
+    else if (v < 0 && v >= -4095)
+        fprintf(out, "= -%" PRId64, -v);
+    else
+        fprintf(out, v ? "= 0x%" PRIx64 : "= %" PRIx64, (u64)v);
+}
+
+static void put_signal(FILE *out, const struct record *r, u64 addr)
+{
+    const char *code = r->signo == MM_SIGBUS ? "ADRERR" : r->code == MM_SEGV_MAPERR ? "MAPERR"
+                     : r->code == MM_SEGV_ACCERR ? "ACCERR" : r->code == MM_SEGV_PKUERR ? "PKUERR" : "KERNEL";
+
+    fprintf(out, "%s %s 0x%" PRIx64, r->signo == MM_SIGBUS ? "SIGBUS" : "SIGSEGV", code,
+            r->code == MM_SI_KERNEL ? 0 : addr);
+}
+
+/* What the script answers. */
+static void put_answer(FILE *out, const struct op *op, const struct record *r)
+{
+    switch ((enum op_kind)op->kind) {
+    case OP_TRUNCATE: fputs("ok", out); return;
+    case OP_READ: case OP_WRITE: case OP_FETCH:
+        if (r->signo)
+            put_signal(out, r, op->a[0]);
+        else
+            fputs("ok", out);
+        break;
+    case OP_COPY_TO: case OP_COPY_FROM: fprintf(out, "ok bytes=%" PRId64, r->result < 0 ? 0 : r->result); break;
+    default: put_value(out, r->result); return;
+    }
+    fprintf(out, " faults=%u", r->minor);
+    if (r->major)
+        fprintf(out, " major=%u", r->major);
+}
+
 static void put_op(FILE *out, const struct plan *plan, const struct op *op)
 {
     if (op->kind == OP_PROCESS_MADVISE) {
         fprintf(out, "p%u process_madvise p%u", op->actor, op->actor);
         put_advice(out, op->a[2]);
-        fprintf(out, " 0x%" PRIx64 " 0x%" PRIx64 "\n", op->a[0], op->a[1]);
+        fprintf(out, " 0x%" PRIx64 " 0x%" PRIx64, op->a[0], op->a[1]);
         return;
     }
     if (op->kind == OP_TRUNCATE || op->kind == OP_PUNCH)
@@ -108,7 +153,6 @@ static void put_op(FILE *out, const struct plan *plan, const struct op *op)
         if (shapes[s].kind == op->kind)
             for (u32 i = 0; shapes[s].args[i]; i++)
                 put_argument(out, plan, op, shapes[s].args[i], i);
-    fputc('\n', out);
 }
 
 static bool uses(const struct run *r, u64 file)
@@ -136,6 +180,8 @@ static void put_boot(FILE *out, const struct run *r)
     fprintf(out, "boot ram=1G%s kernel=%u.%u thp=%s fault_around=%u readahead=%u mmap_min_addr=%" PRIu64 " max_map_count=%u",
             r->profile->keys ? "" : " features=-pku", k->version / 100, k->version % 100, thp[k->thp], k->fault_around_bytes,
             k->readahead_bytes, k->mmap_min_addr, k->max_map_count);
+    fprintf(out, " overcommit=%s soft_dirty=%s anon_names=%s", k->overcommit == MM_OVERCOMMIT_ALWAYS ? "always" : "guess",
+            k->soft_dirty ? "on" : "off", k->anon_names ? "on" : "off");
     put_limit(out, "totalram", k->totalram_bytes);
     put_limit(out, "rlimit_stack", r->plan.setup.rlimit_stack);
     put_limit(out, "rlimit_data", r->plan.setup.rlimit_data);
@@ -163,8 +209,14 @@ void scene_print(FILE *out, const struct run *r)
         fprintf(out, "\n#   host:  %s\n#   model: %s\n", d->host, d->model);
     }
     put_boot(out, r);
-    for (u32 i = 0; i < r->done_ops; i++)
+    for (u32 i = 0; i < r->done_ops; i++) {
         put_op(out, &r->plan, &r->done[i]);
+        if (r->answers && r->done[i].kind != OP_LOOK) {
+            fputs(" #= ", out);
+            put_answer(out, &r->done[i], &r->answers[i]);
+        }
+        fputc('\n', out);
+    }
     if (!strcmp(d->what, "maps") || !strcmp(d->what, "smaps"))
         fprintf(out, "p%u %s\n", last, d->what);
     if (!strcmp(d->what, "pagemap"))
