@@ -20,6 +20,7 @@ struct hw {
     u64 ram_bytes;
     bool no_1g_pages; /* these CPUs have no pages of 1 GiB                                                     */
     u64 cr4_allowed; /* CR4 bits that these CPUs accept, as CPUID would tell; 0: unknown, only PAE is set      */
+    bool has_invpcid; /* these CPUs have the INVPCID instruction                                               */
 
     u64 (*read_reg)(void *ctx, unsigned cpu, enum hw_reg reg);
     void (*write_reg)(void *ctx, unsigned cpu, enum hw_reg reg, u64 value); /* a #GP here is a kernel bug     */

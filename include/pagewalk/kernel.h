@@ -42,6 +42,8 @@ struct kernel_config {
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
+    bool kpti;                /* page-table isolation: programs run on a second top table; default off        */
+    bool no_pcid;             /* nopcid: not used even if the CPUs have them                                  */
     bool read_only_file_thp;  /* CONFIG_READ_ONLY_THP_FOR_FS: files nobody writes to may be collapsed         */
 };
 /* Linux's defaults. */
@@ -73,6 +75,10 @@ long proc_exec_begin(struct proc *p, const char *name);
 void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p);
 /* The process current on a CPU; NULL: idle. */
 struct proc *proc_current(const struct kernel *k, unsigned cpu);
+/* With KPTI: a CPU is about to run its program, or its kernel to touch the program's memory; CR3 gets that half's
+ * tables.  Traps, interrupts and system calls enter the kernel by themselves.  Without KPTI: nothing happens. */
+void kernel_to_user(struct kernel *k, unsigned cpu);
+void kernel_from_user(struct kernel *k, unsigned cpu);
 
 /* ---- the layout of a new program (execve) ------------------------------------------------------------------ */
 
@@ -271,8 +277,16 @@ struct mm_counters {
     u64 faults[MM_FAULT_KINDS];
     u64 copied_pages, zeroed_pages;
     u64 flush_pages, flush_full, ipis;  /* invalidations done for this process, IPIs sent                     */
+    u64 acks, lazy_skips;               /* IPIs acknowledged; CPUs spared one: they flush when they come back  */
 };
 const struct mm_counters *proc_counters(const struct proc *p);
+
+/* How current translations are kept: the number of the address space, the flushes it has seen, the CPUs that may hold
+ * translations of it.  All 0 after proc_exit(). */
+struct mm_tlb { u64 id, generation, cpus; };
+void mm_tlb(const struct proc *p, struct mm_tlb *out);
+/* What a CPU's TLBs know, by PCID: text for people. */
+void kernel_show_tlbstate(const struct kernel *k, unsigned cpu, const struct pw_out *out);
 
 struct mm_rss { u64 anon_pages, file_pages, shmem_pages, swap_pages, table_pages, total_vm_pages, locked_pages; u64 peak_rss_pages, peak_table_pages; u32 map_count; };
 void mm_rss(const struct proc *p, struct mm_rss *out);

@@ -87,6 +87,7 @@ static inline void pte_store(struct kernel *k, u64 *e, u64 value)
         k->hw.pte_stored(k->hw.ctx, (u64)((u8 *)e - k->hw.ram), old, value);
 }
 pfn_t table_alloc(struct kernel *k);
+pfn_t top_alloc(struct kernel *k);
 u64 *table_entry(const struct kernel *k, u64 table_pa, unsigned level, u64 va);
 u64 *pgtable_find(const struct mm *mm, u64 va, unsigned level);
 u64 *pgtable_leaf(const struct mm *mm, u64 va);
@@ -95,8 +96,18 @@ struct span pgtable_span(const struct mm *mm, u64 va, u64 end);
 void pgtable_free_range(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
 void pgtable_reclaim(struct gather *g, u64 *pmd, u64 va);
 
+/* pcid.c */
+void pcid_init(struct kernel *k);
+void mm_tlb_init(struct mm *mm);
+void mm_switch(struct kernel *k, unsigned cpu, struct mm *next);
+void mm_lazy(struct kernel *k, unsigned cpu);
+void mm_unload(struct mm *mm);
+void tlb_flush_all(struct kernel *k, unsigned cpu);
+void tlb_flush_one(struct kernel *k, unsigned cpu, u64 va);
+const char *pcid_check(const struct kernel *k);
+
 /* tlbflush.c */
-void flush_range(struct mm *mm, u64 start, u64 end, unsigned stride_lg2);
+void flush_range(struct mm *mm, u64 start, u64 end);
 void flush_page(struct mm *mm, u64 va);
 void flush_mm(struct mm *mm);
 struct gather gather_begin(struct mm *mm);

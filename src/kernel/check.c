@@ -327,5 +327,5 @@ const char *mm_check(const struct kernel *k)
         err = check_mm(mm);
     if (!err && charged(k) != k->committed)
         err = "commit charge differs from the mappings";
-    return err;
+    return err ? err : pcid_check(k);
 }

@@ -108,7 +108,7 @@ static bool map_new(struct fault *f, u64 *pmd, bool deposited)
     EXPLAIN(k, "fault: 2 MiB at frame %x, zeroed", block.n);
     if (*pmd) {
         pte_store(k, pmd, 0);
-        flush_range(f->mm, base_of(f->addr), base_of(f->addr) + PMD_BYTES, 21);
+        flush_range(f->mm, base_of(f->addr), base_of(f->addr) + PMD_BYTES);
     }
     pte_store(k, pmd, fresh_leaf(f->vma, block));
     lru_add(k, head, LRU_ADD);
@@ -243,7 +243,7 @@ void huge_split(struct mm *mm, u64 *pmd, u64 va)
         EXPLAIN(k, "2 MiB page of a file at %x unmapped", base_of(va));
         unmap_entry(mm, pmd, va)->refs -= PTRS_PER_TABLE; /* the cache has more */
         if (old & X86_PTE_P)
-            flush_range(mm, base_of(va), base_of(va) + PMD_BYTES, 21);
+            flush_range(mm, base_of(va), base_of(va) + PMD_BYTES);
         return;
     }
     t = withdraw(mm, pmd);
@@ -255,7 +255,7 @@ void huge_split(struct mm *mm, u64 *pmd, u64 va)
         pte_store(k, pte + i, old & PTE_SPECIAL ? (e & ~X86_PTE_ADDR) | pfn_to_pa(k->zero) : e + i * PAGE_BYTES);
     pte_store(k, pmd, 0);
     if (old & X86_PTE_P)
-        flush_range(mm, base_of(va), base_of(va) + PMD_BYTES, 21);
+        flush_range(mm, base_of(va), base_of(va) + PMD_BYTES);
     pte_store(k, pmd, pfn_to_pa(t) | PTE_TABLE);
 }
 
@@ -275,7 +275,7 @@ void huge_install(struct vma *v, u64 *pmd, u64 va, pfn_t block)
 
     memset(mm->k->hw.ram + (*pmd & X86_PTE_ADDR), 0, PAGE_BYTES);
     pte_store(mm->k, pmd, 0);
-    flush_range(mm, va, va + PMD_BYTES, 21);
+    flush_range(mm, va, va + PMD_BYTES);
     t->free.next = at->more;
     at->more = (u32)frame_pfn(mm->k, t).n;
     head = folio_make(mm->k, block, HUGE_ORDER);

@@ -212,7 +212,7 @@ static enum fault_result copy_on_write(struct fault *f, u64 *e, u64 base)
     for (u64 n = 0; n < hugetlb_bytes(v) >> PAGE_LG2 && k->cfg.contents; n++)
         contents_copy(k, new + n, old + n);
     pte_store(k, e, 0);
-    flush_range(v->mm, base, base + hugetlb_bytes(v), v->file->inode->huge_lg2);
+    flush_page(v->mm, base);
     rmap_remove(v->mm, old, base);
     f->mm->hugetlb -= hugetlb_bytes(v) >> PAGE_LG2;
     new->flags = FRAME_EXCLUSIVE;

@@ -47,10 +47,10 @@ static void start_cpus(struct kernel *k)
     for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {
         u64 cr4 = k->hw.read_reg(k->hw.ctx, cpu, HW_CR4) | X86_CR4_PAE;
         cr4 |= (X86_CR4_PGE | X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE) & k->hw.cr4_allowed;
+        cr4 |= k->pcid ? X86_CR4_PCIDE : 0;
         k->hw.write_reg(k->hw.ctx, cpu, HW_CR4, cr4);
         k->hw.write_reg(k->hw.ctx, cpu, HW_EFER, k->hw.read_reg(k->hw.ctx, cpu, HW_EFER) | X86_EFER_NXE);
         k->hw.write_reg(k->hw.ctx, cpu, HW_CR0, k->hw.read_reg(k->hw.ctx, cpu, HW_CR0) | X86_CR0_WP);
-        k->hw.write_reg(k->hw.ctx, cpu, HW_CR3, pfn_to_pa(k->idle_top));
     }
 }
 
@@ -77,11 +77,14 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     k->vdso = frames_alloc(k, 0, FRAME_FILE);
     k->huge_zero = PFN_NONE;
     k->pku = hw->cr4_allowed & X86_CR4_PKE;
+    k->pcid = (hw->cr4_allowed & X86_CR4_PCIDE) && !cfg->no_pcid;
+    k->kpti = cfg->kpti;
     k->dirty_bits = X86_PTE_D | (cfg->soft_dirty ? PTE_SOFT_DIRTY : 0);
     k->new_flags = cfg->soft_dirty ? VM_SOFTDIRTY : 0;
     pools_init(k);
     thp_init(k);
     start_cpus(k);
+    pcid_init(k);
     return k;
 }
 

@@ -181,7 +181,10 @@ struct mm {
     u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
     s64 locked_stale;                     /* of locked_vm: what MREMAP_DONTUNMAP left over                    */
     u64 start_brk, brk, start_stack, mmap_base, def_flags;
-    u64 cpus;                             /* CPUs that run it                                                 */
+    u64 cpus;                             /* mm_cpumask: CPUs whose TLBs may hold translations of it           */
+    u64 ctx_id;                           /* no other address space ever has the same                         */
+    u64 tlb_gen;                          /* flushes so far                                                   */
+    u64 trim_due_ns;                      /* when `cpus` is next cleared of CPUs that left long ago             */
     struct { u64 as, data, stack, memlock; } limit; /* RLIMITs, bytes                                         */
     u64 place[MM_PR_SET_MM_PLACES];       /* what PR_SET_MM was told                                          */
     u16 pkeys;                            /* protection keys allocated                                        */
@@ -272,8 +275,18 @@ struct heap { u8 *base; u64 used, limit; u32 free[66]; u64 live; };
 
 #define BATCH_PAGES 31
 #define MAX_CPUS 64
+#define DYN_ASIDS 6                          /* Linux's TLB_NR_DYN_ASIDS                                        */
+/* What the TLBs of a CPU know under one of its address-space numbers (Linux's tlb_context). */
+struct tlb_ctx { u64 ctx_id, tlb_gen; };
 struct cpu {
     struct proc *proc;
+    struct mm *loaded;                    /* whose tables CR3 has; NULL: the kernel's own                     */
+    struct tlb_ctx ctx[DYN_ASIDS];
+    u8 asid, next_asid;                   /* in CR3; the next to be given away                                 */
+    u8 user_flush;                        /* KPTI: numbers whose user PCID is to be flushed before its next use  */
+    bool lazy;                            /* nobody runs; `loaded` is kept                                    */
+    bool user_tables;                     /* KPTI: CR3 has the program's tables                               */
+    u64 kept, flushed;                    /* loads of CR3 that kept translations, or dropped them              */
     struct { u32 n, frame[BATCH_PAGES]; } batch[LRU_BATCHES];
 };
 
@@ -302,11 +315,13 @@ struct quirks {
     bool advise_self_any;     /* 6.13: process_madvise gives the caller itself any advice                      */
     bool thp_except_advised;  /* 6.18: PR_THP_DISABLE_EXCEPT_ADVISED                                           */
     bool sticky_flags;        /* 6.19: a merged mapping is soft-dirty if one of its parts was                   */
+    bool stale_cpumask;       /* 6.14: a CPU stays in mm_cpumask when it switches away                         */
+    bool gather_pairs;        /* 6.9: the gather keeps room for two words, page and count                      */
     bool uffd_poison, uffd_async, uffd_move, uffd_own_only; /* 6.6, 6.7, 6.8; 6.17: unregister only through the same */
 };
 
 /* One TLB flush on its way to other CPUs. */
-struct flush { struct mm *mm; u64 start, end; u8 stride_lg2; bool full; };
+struct flush { struct mm *mm; u64 start, end, gen; u8 stride_lg2; bool full, acknowledged; };
 
 /* When a size of transparent huge page is used (/sys/kernel/mm/transparent_hugepage). */
 enum thp_when { THP_NEVER, THP_MADVISE, THP_ALWAYS, THP_INHERIT, THP_WITHIN_SIZE, THP_ADVISE, THP_DENY, THP_FORCE };
@@ -362,6 +377,8 @@ struct kernel {
     struct mm_uffd *uffds;
     struct anon_name *names;
     bool pku;                             /* CR4.PKE is set                                                   */
+    bool pcid, kpti;                      /* CR4.PCIDE is set; every address space has two top tables          */
+    u64 last_ctx_id;
     u64 dirty_bits;                       /* what pte_mkdirty sets: D, and soft-dirty if it is tracked        */
     u64 new_flags;                        /* of every new mapping: VM_SOFTDIRTY, if it is tracked             */
     struct pw_out explain;
@@ -377,7 +394,9 @@ struct kernel {
 struct gather {
     struct mm *mm;
     u64 start, end;
-    u32 doomed, pages;                    /* list of frames to free                                           */
+    u32 doomed, slots;                    /* list of frames to free; of the batch's pointers used               */
+    struct frame *last;                   /* put last, of a folio: the next one may belong to the same run      */
+    bool pair;                            /* that run has more than one page                                  */
     bool ptes, pmds, puds, tables, dirty_files, full_mm;
 };
 

@@ -19,6 +19,26 @@ pfn_t table_alloc(struct kernel *k)
     return f;
 }
 
+/* A top table; with KPTI a pair of them, the program's behind the kernel's. */
+pfn_t top_alloc(struct kernel *k)
+{
+    pfn_t f = frames_alloc(k, k->kpti, FRAME_TABLE);
+    if (!pfn_is_none(f))
+        memset(k->hw.ram + pfn_to_pa(f), 0, PAGE_BYTES << k->kpti);
+    return f;
+}
+
+/* An entry that leads to a table.  With KPTI one of the top is the program's too; the kernel's half forbids to execute
+ * what is below it. */
+static void store_table(struct kernel *k, u64 *e, unsigned level, u64 value)
+{
+    if (level == TOP_LEVEL && k->kpti) {
+        pte_store(k, e + PTRS_PER_TABLE, value);
+        value |= value ? X86_PTE_XD : 0;
+    }
+    pte_store(k, e, value);
+}
+
 /* The entry for va at `level`, or NULL when a table on the way is missing (or a 2 MiB page ends the walk). */
 u64 *pgtable_find(const struct mm *mm, u64 va, unsigned level)
 {
@@ -50,7 +70,7 @@ u64 *pgtable_make(struct mm *mm, u64 va, unsigned level)
             pfn_t t = table_alloc(k);
             if (pfn_is_none(t))
                 return NULL;
-            pte_store(k, e, pfn_to_pa(t) | PTE_TABLE);
+            store_table(k, e, l, pfn_to_pa(t) | PTE_TABLE);
             if (++mm->tables > mm->peak_tables)
                 mm->peak_tables = mm->tables;
             EXPLAIN(k, "page table made: level %d table at frame %x for %x", l - 1, t.n, va);
@@ -103,7 +123,7 @@ static bool free_below(struct gather *g, u64 *e, unsigned level, u64 base, u64 s
     }
     if (base < floor || base + size - 1 > ceiling - 1)
         return false;
-    pte_store(g->mm->k, e, 0);
+    store_table(g->mm->k, e, level, 0);
     g->mm->tables--;
     gather_table(g, pa_to_pfn(table), start > base ? start : base);
     return true;

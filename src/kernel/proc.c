@@ -12,7 +12,7 @@ struct mm *mm_new(struct kernel *k)
 
     if (!mm)
         return NULL;
-    mm->top = table_alloc(k);
+    mm->top = top_alloc(k);
     if (pfn_is_none(mm->top)) {
         heap_free(k, mm, sizeof *mm);
         return NULL;
@@ -26,6 +26,7 @@ struct mm *mm_new(struct kernel *k)
     mm->limit.stack = k->cfg.rlimit_stack_bytes;
     mm->limit.memlock = k->cfg.rlimit_memlock_bytes;
     pkeys_init(mm);
+    mm_tlb_init(mm);
     mm->rand = 0x9e3779b9u;
     mm->next = k->mms;
     mm->link = &k->mms;
@@ -43,7 +44,7 @@ void mm_inherit(struct mm *mm, const struct mm *from)
     mm->mdwe = mdwe_inherited(from);
 }
 
-/* exit_mmap: everything goes at once; no flush, no CPU runs it any more. */
+/* exit_mmap: everything goes at once. */
 static void unmap_all(struct mm *mm)
 {
     struct gather g = gather_begin(mm);
@@ -69,11 +70,11 @@ void mm_put(struct mm *mm)
 
     if (--mm->users)
         return;
-    CHECK(!mm->cpus);
     khugepaged_exit(mm);
     unmap_all(mm);
     uffd_mm_ends(mm);
-    frames_free(k, mm->top, 0);
+    mm_unload(mm);
+    frames_free(k, mm->top, k->kpti);
     *mm->link = mm->next;
     if (mm->next)
         mm->next->link = mm->link;
@@ -83,6 +84,21 @@ void mm_put(struct mm *mm)
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 
 /* The CPU on which a call for p runs: where p is current, else where its address space is, else CPU 0. */
+static unsigned cpu_of(const struct proc *p)
+{
+    const struct kernel *k = p->k;
+    unsigned relative = k->hw.cpus;
+
+    for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {
+        const struct proc *here = k->cpu[cpu].proc;
+        if (here == p)
+            return cpu;
+        if (here && here->mm == p->mm && relative == k->hw.cpus)
+            relative = cpu;
+    }
+    return relative < k->hw.cpus ? relative : 0;
+}
+
 void kernel_enter(struct proc *p)
 {
     struct kernel *k = p->k;
@@ -90,15 +106,9 @@ void kernel_enter(struct proc *p)
     CHECK(p->mm);
     k->actor = p;
     k->generation++; /* what this call does to flags, names and the break */
-    if (k->cpu[k->this_cpu].proc == p)
-        return;
-    for (unsigned cpu = 0; cpu < k->hw.cpus; cpu++) {
-        if (k->cpu[cpu].proc == p) {
-            k->this_cpu = cpu;
-            return;
-        }
-    }
-    k->this_cpu = p->mm->cpus ? (unsigned)__builtin_ctzll(p->mm->cpus) : 0;
+    if (k->cpu[k->this_cpu].proc != p)
+        k->this_cpu = cpu_of(p);
+    kernel_from_user(k, k->this_cpu);
 }
 
 static void set_name(struct proc *p, const char *name)
@@ -174,18 +184,6 @@ long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned fla
 
 struct proc *proc_current(const struct kernel *k, unsigned cpu) { return k->cpu[cpu].proc; }
 
-/* Every address space has PCID 0, so the CR3 write forgets the previous one. */
-static void load_mm(struct kernel *k, unsigned cpu, struct mm *from, struct mm *to)
-{
-    if (from == to)
-        return;
-    if (from)
-        from->cpus &= ~(1ull << cpu);
-    if (to)
-        to->cpus |= 1ull << cpu;
-    k->hw.write_reg(k->hw.ctx, cpu, HW_CR3, pfn_to_pa(to ? to->top : k->idle_top));
-}
-
 void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p)
 {
     struct proc *old = k->cpu[cpu].proc;
@@ -193,7 +191,10 @@ void proc_run_on(struct kernel *k, unsigned cpu, struct proc *p)
     CHECK(cpu < k->hw.cpus && (!p || p->mm));
     pkru_switch(k, cpu, old, p);
     k->cpu[cpu].proc = p;
-    load_mm(k, cpu, old ? old->mm : NULL, p ? p->mm : NULL);
+    if (p)
+        mm_switch(k, cpu, p->mm);
+    else
+        mm_lazy(k, cpu);
 }
 
 /* ---- exec and exit --------------------------------------------------------------------------------------------- */
@@ -211,7 +212,7 @@ long proc_exec_begin(struct proc *p, const char *name)
     pkru_init(p);
     for (unsigned cpu = 0; cpu < p->k->hw.cpus; cpu++)
         if (p->k->cpu[cpu].proc == p)
-            load_mm(p->k, cpu, old, mm);
+            mm_switch(p->k, cpu, mm);
     note_peak_rss(old);
     if (old->peak_rss > p->last.peak_rss_pages)
         p->last.peak_rss_pages = old->peak_rss;

@@ -171,6 +171,7 @@ void kernel_trap(struct kernel *k, unsigned cpu, const struct hw_trap *trap, str
     CHECK(p && p->mm);
     k->this_cpu = cpu;
     k->actor = p;
+    kernel_from_user(k, cpu);
     *out = (struct mm_trap_result){ .addr = trap->cr2 };
     if (RARE(still_waits(p, trap)))
         out->waits = true;

@@ -154,10 +154,20 @@ static bool opt_kpti(struct interp *in, struct wish *w, struct word v)
 {
     u64 on;
 
-    (void)w;
     if (!word_choice(v, switch_names, &on))
         return fail(in, "kpti is on or off, not", &v);
-    return on ? fail(in, "kpti is not modelled yet", NULL) : true;
+    w->kernel.kpti = on;
+    return true;
+}
+
+static bool opt_pcid(struct interp *in, struct wish *w, struct word v)
+{
+    u64 on;
+
+    if (!word_choice(v, switch_names, &on))
+        return fail(in, "pcid is on or off, not", &v);
+    w->kernel.no_pcid = !on;
+    return true;
 }
 
 static bool opt_fault_around(struct interp *in, struct wish *w, struct word v)
@@ -278,6 +288,7 @@ static const struct option_row {
     { "thp", true, opt_thp },
     { "swap", true, opt_swap },
     { "kpti", true, opt_kpti },
+    { "pcid", true, opt_pcid },
     { "fault_around", true, opt_fault_around },
     { "readahead", true, opt_readahead },
     { "max_map_count", true, opt_map_count },

@@ -112,6 +112,15 @@ static inline bool translate(struct sim *s, unsigned cpu, u64 va, enum mmu_kind 
     return r->status == MMU_OK;
 }
 
+/* KPTI: the program's accesses are made with its own tables, those of the kernel with the kernel's. */
+static __attribute__((noinline)) void choose_tables(struct sim *s, unsigned cpu, bool user)
+{
+    if (user)
+        kernel_to_user(s->kernel, cpu);
+    else
+        kernel_from_user(s->kernel, cpu);
+}
+
 /* An access of at most one page's length: at most two parts.  A trap on either restarts both, as the processor
  * restarts the instruction. */
 static inline void access_once(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, bool user,
@@ -123,6 +132,8 @@ static inline void access_once(struct sim *s, unsigned cpu, u64 va, u32 size_byt
 
     for (unsigned tries = 0;; tries++) {
         CHECK(tries < TRIES_MAX);
+        if (RARE(s->kpti))
+            choose_tables(s, cpu, user);
         if (LIKELY(translate(s, cpu, va, kind, site, &r) && (!crosses || translate(s, cpu, second, kind, site, &r))))
             break;
         if (!deliver(s, cpu, &r, user, site, out))

@@ -44,12 +44,21 @@ static bool touch_user(void *ctx, unsigned cpu, u64 va, enum hw_touch kind)
 
 static u64 now_ns(void *ctx) { return ((struct sim *)ctx)->now_ns; }
 
+/* Of the bits the kernel asks about.  PCIDs need PGE in Linux (setup_pcid). */
+static u64 cr4_allowed(u32 features)
+{
+    bool pcid = (features & (MMU_PCID | MMU_PGE)) == (MMU_PCID | MMU_PGE);
+
+    return (features & MMU_PKU ? X86_CR4_PKE : 0) | (pcid ? X86_CR4_PCIDE : 0);
+}
+
 void sim_bind_hw(struct sim *s, const struct mmu_config *machine)
 {
     s->hw = (struct hw){
-        .ctx = s, .cpus = machine->cpus, .cr4_allowed = machine->features & MMU_PKU ? X86_CR4_PKE : 0, .ram = machine->ram, .ram_bytes = machine->ram_bytes,
+        .ctx = s, .cpus = machine->cpus, .cr4_allowed = cr4_allowed(machine->features), .ram = machine->ram, .ram_bytes = machine->ram_bytes,
         .read_reg = read_reg, .write_reg = write_reg, .invlpg = invlpg, .invpcid = invpcid,
         .send_ipi = send_ipi, .touch_user = touch_user, .now_ns = now_ns,
         .no_1g_pages = !(machine->features & MMU_PDPE1GB),
+        .has_invpcid = machine->features & MMU_INVPCID,
     };
 }

@@ -39,6 +39,7 @@ struct sim {
     u64 misses_seen[SIM_CPUS_MAX][MMU_SIDES]; /* the machine's first-level misses when last looked at          */
     const struct mmu_profile *profile;
     unsigned cpus;
+    bool kpti;                    /* the kernel changes tables between itself and the program                    */
 
     u8 *arena, *arena_end;        /* what is left of the block                                                 */
     struct twin *twin;            /* NULL until sim_check_begin()                                              */
