@@ -45,7 +45,7 @@ static u64 with_rights(const struct vma *v, u64 e, enum change_how how)
     u64 n = (e & keep) | (vma_page_prot(v) & ~X86_PTE_A);
 
     if (how == CHANGE_WP)
-        return (n | PTE_UFFD_WP) & ~X86_PTE_RW;
+        return n | PTE_UFFD_WP;           /* not writable: registered mappings' entries never are by themselves  */
     if (how == CHANGE_RESOLVE)
         n &= ~PTE_UFFD_WP;
     if (!(n & X86_PTE_RW) && may_be_writable(v, n))

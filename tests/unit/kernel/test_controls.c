@@ -154,9 +154,10 @@ static void pkru_is_the_processes_own(void **state)
     mm_set_pkru(child, 0xc);
     assert_int_equal(b.regs[0][HW_PKRU], 0xc);
     assert_int_equal(mm_pkru(b.p), 0x55555550);
+    b.regs[0][HW_PKRU] = 0xd;                             /* WRPKRU of the program itself                     */
     proc_run_on(b.k, 0, b.p);
     assert_int_equal(b.regs[0][HW_PKRU], 0x55555550);
-    assert_int_equal(mm_pkru(child), 0xc);
+    assert_int_equal(mm_pkru(child), 0xd);
     assert_int_equal(mm_pkey_alloc(child, 0, 0), 2);      /* the keys were inherited                          */
     assert_int_equal(proc_exec_begin(child, "next"), 0);
     assert_int_equal(mm_pkru(child), 0x55555554);
@@ -285,7 +286,11 @@ static void names_keep_neighbours_apart(void **state)
     assert_true(shown("[anon:one]"));
     assert_int_equal(mm_set_vma_name(b.p, A, 2 * PG, "one"), 0);
     assert_int_equal(maps(), 2);
+    assert_int_equal(mm_set_vma_name(b.p, A, 2 * PG, "other"), 0);
+    assert_int_equal(mm_set_vma_name(b.p, A + 2 * PG, 2 * PG, "third"), 0);
+    assert_int_equal(maps(), 3);
     assert_int_equal(mm_set_vma_name(b.p, A, 4 * PG, "two"), 0);
+    assert_int_equal(maps(), 2);
     assert_int_equal(proc_fork(b.p, 0, "child", 0, &child), 0);
     assert_int_equal(mm_set_vma_name(b.p, A, 8 * PG, NULL), 0);
     assert_int_equal(maps(), 1);

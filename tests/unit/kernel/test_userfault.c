@@ -171,6 +171,7 @@ static void dontwake_leaves_it_waiting(void **state)
     assert_int_equal(copy(A, 1, MM_UFFD_COPY_DONTWAKE), 0);
     assert_ptr_equal(mm_uffd_waiting(b.p), u);
     assert_int_equal(mm_uffd_wake(u, A + PG, PG), 0);     /* not this page                                    */
+    assert_int_equal(mm_uffd_wake(u, A - PG, PG), 0);
     assert_ptr_equal(mm_uffd_waiting(b.p), u);
     assert_int_equal(mm_uffd_wake(u, A, PG), 0);
     assert_null(mm_uffd_waiting(b.p));
@@ -376,6 +377,9 @@ static void a_protected_page_asks_before_a_write(void **state)
     assert_int_equal(try(A, 'r'), 0);
     assert_int_equal(try(A, 'w'), WAITS);
     assert_int_equal(next_message().flags, MM_UFFD_FAULT_WP | MM_UFFD_FAULT_WRITE);
+    assert_int_equal(protect(A, 1, true), 0);                        /* protecting again wakes nobody        */
+    no_message();
+    assert_ptr_equal(mm_uffd_waiting(b.p), u);
     assert_int_equal(protect(A, 1, false), 0);
     assert_int_equal(try(A, 'w'), 0);                                /* ours alone: writable again           */
     assert_int_equal(try(A + 2 * PG, 'w'), 1);
@@ -415,6 +419,7 @@ static void a_files_protection_outlives_its_pages(void **state)
     assert_int_equal(mm_pagemap(b.p, A + PG), 1ull << 62 | WP_BIT);
     assert_int_equal(mm_madvise(b.p, A, 2 * PG, MM_MADV_DONTNEED), 0);
     assert_int_equal(mm_pagemap(b.p, A), 1ull << 62 | WP_BIT);
+    assert_int_equal(mm_pagemap(b.p, A + PG), 1ull << 62 | WP_BIT);
     assert_int_equal(try(A, 'r'), 1);
     assert_true(mm_pagemap(b.p, A) & WP_BIT);
     assert_int_equal(try(A, 'w'), WAITS);
@@ -446,7 +451,11 @@ static void fork_keeps_protection_only_with_its_event(void **state)
     mm_uffd_close(m.child);
     assert_int_equal(mm_pagemap(child, A) & WP_BIT, 0);              /* closing unregisters                  */
     proc_free(child);
+    map(A + 64 * PG, 2, MM_MAP_SHARED | MM_MAP_ANONYMOUS | MM_MAP_FIXED);
+    assert_int_equal(reg(A + 64 * PG, 2, MM_UFFD_REGISTER_WP), 0);
+    assert_int_equal(protect(A + 64 * PG, 2, true), 0);
     assert_int_equal(proc_fork(b.p, 0, "child", 0, &child), 0);
+    assert_true(mm_pagemap(child, A + 64 * PG) & WP_BIT);           /* shared memory is copied for its sake */
     mm_uffd_close(u);                                                /* with the event unread                */
     bench_check(&b);
     proc_free(child);
