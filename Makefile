@@ -8,7 +8,7 @@ B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential exhaustive demo san fuzz bench bench-machine accuracy install clean check
+.PHONY: all setup test test-differential exhaustive mutate coverage demo san fuzz bench bench-machine accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -29,6 +29,14 @@ test-differential: setup
 
 exhaustive:
 	@sh tools/exhaustive.sh
+
+# Breaks the code on purpose, a little at a time: does a test notice?  ROOMS=machine for one room alone.
+ROOMS ?= machine kernel
+mutate: setup
+	@sh tools/mutate.sh $(ROOMS)
+
+coverage:
+	@sh tools/coverage.sh
 
 demo: setup
 	@sh tools/demo.sh $(B)

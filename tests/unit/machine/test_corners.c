@@ -84,11 +84,65 @@ static void cached_paths_inherit(void **state)
     }
 }
 
+/* Rule 95 with G: an address that no piece covers takes the global pieces of its page too. */
+static void global_pieces_go_together(void **state)
+{
+    (void)state;
+    struct box b;
+    box_begin_full(&b, "gracemont"); /* a first level of 4-KiB entries alone */
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PGE));
+    box_map(&b, VA, 1, 0x200000, PTE_ALL | X86_PTE_G);
+    box_do(&b, VA, MMU_LOAD);
+    box_do(&b, VA + 4096, MMU_LOAD);
+    assert_int_equal(box_do(&b, VA + 4096, MMU_LOAD).by, MMU_BY_L1);
+    mmu_invlpg(b.m, 0, VA + 0x100000);
+    assert_int_equal(box_do(&b, VA + 4096, MMU_LOAD).by, MMU_BY_WALK);
+    box_end(&b);
+}
+
+/* Rule 115: a change of CR4.PAE takes what is cached.  With all of memory zero but for one word, the address means
+ * something in 32-bit paging alone. */
+static void pae_takes_what_is_cached(void **state)
+{
+    (void)state;
+    struct box b;
+    box_begin_full(&b, "skylake");
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE));
+    assert_true(mmu_set(b.m, 0, MMU_EFER, 0));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PSE));
+    mmu_poke(b.m, BOX_ROOT + 0x100, 0x00400000 | PTE_ALL | X86_PTE_PS); /* of 4 MiB from 0x10000000 on */
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG));
+    assert_int_equal(box_do(&b, 0x10000000, MMU_LOAD).pa, 0x00400000);
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PSE | X86_CR4_PAE));
+    assert_int_equal(box_do(&b, 0x10000000, MMU_LOAD).status, MMU_FAULT_PF);
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PSE));
+    assert_int_equal(box_do(&b, 0x10000000, MMU_LOAD).by, MMU_BY_WALK);
+    box_end(&b);
+}
+
+/* Rule 4: CR4.PCIDE needs IA-32e mode, whatever CR3 holds. */
+static void pcide_needs_long_mode(void **state)
+{
+    (void)state;
+    struct box b;
+    box_begin_full(&b, "skylake");
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE));
+    assert_false(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE));
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE | X86_CR0_PG));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE));
+    assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 0x18));
+    assert_false(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PCIDE));
+    box_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(xd_without_nxe), cmocka_unit_test(fetches_in_32_bit_paging),
         cmocka_unit_test(every_bit_of_a_pcid), cmocka_unit_test(cached_paths_inherit),
+        cmocka_unit_test(global_pieces_go_together), cmocka_unit_test(pae_takes_what_is_cached),
+        cmocka_unit_test(pcide_needs_long_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
