@@ -137,7 +137,7 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
 
 static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
 {
-    int way = ways_find(tag, (u32)__builtin_popcount(all), want);
+    int way = ways_find(tag, all ? 32 - (u32)__builtin_clz(all) : 0, want);
     return way < 0 ? 0 : (u32)1 << way;
 }
 
