@@ -3,12 +3,13 @@
 #   make setup      install what the build needs     make test   set up, build, run every test
 #   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
+#   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential exhaustive mutate coverage demo san fuzz bench bench-machine accuracy install clean check
+.PHONY: all setup test test-differential test-html exhaustive mutate coverage demo san fuzz bench bench-machine accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -26,6 +27,11 @@ test-differential: setup
 	@sh tools/setup.sh emulators || echo "test-differential: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/differential/baremetal/run.sh $(B)
+
+test-html: setup
+	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@sh tests/e2e/html.sh $(B) $(B)/html
 
 exhaustive:
 	@sh tools/exhaustive.sh

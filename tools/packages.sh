@@ -5,7 +5,7 @@
 #   header NAME    a header in /usr/include, or one that the compiler finds by itself
 #   file PATH      a file; a name pattern is allowed
 # Groups: build (make), test (make test), san (make san), fuzz (make fuzz),
-# emulators (make test-differential).
+# emulators (make test-differential), browser (make test-html).
 
 packages_table() {
     cat <<'ROWS'
@@ -29,6 +29,7 @@ emulators bochs      cmd    bochs-bin
 emulators bochs-term file   /usr/lib/*/bochs/plugins/libbx_term_gui.so
 emulators bochsbios  file   /usr/share/bochs/BIOS-bochs-latest
 emulators vgabios    file   /usr/share/vgabios/vgabios.bin
+browser chromium     cmd    chromium
 san   gcc            file   /usr/lib/gcc/x86_64-linux-gnu/*/libasan.so
 ROWS
 }

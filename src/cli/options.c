@@ -15,9 +15,10 @@ enum { OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP
 
 #define VIEW_OPTIONS \
     { "json", required_argument, NULL, OPT_VIEW + VIEW_JSON }, { "callgrind", required_argument, NULL, OPT_VIEW + VIEW_CALLGRIND }, \
-    { "csv", required_argument, NULL, OPT_VIEW + VIEW_CSV }, { "folded", required_argument, NULL, OPT_VIEW + VIEW_FOLDED }, \
-    { "speedscope", required_argument, NULL, OPT_VIEW + VIEW_SPEEDSCOPE }, { "weight", required_argument, NULL, OPT_WEIGHT }, \
-    { "top", required_argument, NULL, OPT_TOP }, { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
+    { "html", required_argument, NULL, OPT_VIEW + VIEW_HTML }, { "csv", required_argument, NULL, OPT_VIEW + VIEW_CSV }, \
+    { "folded", required_argument, NULL, OPT_VIEW + VIEW_FOLDED }, { "speedscope", required_argument, NULL, OPT_VIEW + VIEW_SPEEDSCOPE }, \
+    { "weight", required_argument, NULL, OPT_WEIGHT }, { "top", required_argument, NULL, OPT_TOP }, \
+    { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
 
 /* ---- shared by both ---------------------------------------------------------------------------------------------- */
 

@@ -58,6 +58,7 @@ static bool put_view(const struct report *r, const struct view_options *v, enum 
     switch (view) {
     case VIEW_JSON: return report_json(r, out);
     case VIEW_CALLGRIND: return report_callgrind(r, out);
+    case VIEW_HTML: return report_html(r, out);
     case VIEW_CSV: return report_csv(r, out);
     case VIEW_FOLDED: return report_folded(r, v->weight, out);
     case VIEW_SPEEDSCOPE: return report_speedscope(r, v->weight, out);

@@ -40,6 +40,7 @@ void report_text(const struct report *r, const struct report_text_options *o, FI
 /* False: no memory, or the stream has an error. */
 bool report_json(const struct report *r, FILE *out);
 bool report_callgrind(const struct report *r, FILE *out);
+bool report_html(const struct report *r, FILE *out);
 bool report_csv(const struct report *r, FILE *out);
 bool report_folded(const struct report *r, enum event weight, FILE *out);
 /* Every event is in it; weight is the one shown first, EV_FAULTS as EV_MINOR. */
