@@ -341,6 +341,25 @@ static void lru_batch_on_another_cpu_forces_a_copy(void **state)
     proc_run_on(b.k, 0, b.p);
 }
 
+/* Whoever still reads through the old translation would read the page that is no longer its own. */
+static void a_copy_flushes_its_page(void **state)
+{
+    const struct mm_counters *c = proc_counters(b.p);
+    struct proc *child;
+    u64 before;
+    (void)state;
+    map(A, 4, RW, FIX);
+    expect(A, 'w', 1, MM_FAULT_ANON);
+    expect(A + PG, 'r', 1, MM_FAULT_ZEROPAGE);
+    assert_int_equal(proc_fork(b.p, 0, "child", 0, &child), 0);
+    before = c->flush_pages;
+    expect(A, 'w', 1, MM_FAULT_COW_COPY);
+    assert_int_equal(c->flush_pages, before + 1);
+    expect(A + PG, 'w', 1, MM_FAULT_COW_COPY);
+    assert_int_equal(c->flush_pages, before + 2);
+    proc_free(child);
+}
+
 static void flushes_and_ipis(void **state)
 {
     const struct mm_counters *c = proc_counters(b.p);
@@ -435,6 +454,7 @@ int main(void)
         T(file_private_write), T(file_shared_write), T(file_end_and_truncation), T(cold_file_is_major),
         T(large_folios_are_mapped_whole), T(shared_anonymous), T(fork_shares_then_copies),
         T(fork_copies_only_families), T(lru_batch_on_another_cpu_forces_a_copy), T(flushes_and_ipis),
+        T(a_copy_flushes_its_page),
         T(vm_sharing_and_exec), T(special_mappings), T(populate_tells_of_its_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,6 +338,20 @@ static void a_part_of_a_huge_page_splits_it(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* The page waits in the other CPU's batch, which holds a reference: the exclusive mark alone says that it is ours. */
+static void an_exclusive_page_is_reused_whoever_holds_it(void **state)
+{
+    (void)state;
+    map(A, 1, FIX);
+    bench_write(&b, A);
+    proc_run_on(b.k, 0, NULL);
+    proc_run_on(b.k, 1, b.p);
+    assert_int_equal(mm_clear_refs(b.p, 4), 0);
+    assert_int_equal(bench_on(&b, 1, A, 'w'), 1);
+    assert_int_equal(b.last.kind, MM_FAULT_COW_REUSE);
+    assert_int_equal(b.last.copied_pages, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,7 +360,7 @@ int main(void)
         TEST(shared_memory_is_tracked_too), TEST(a_huge_page_is_one_page), TEST(without_the_option_nothing_is_marked),
         TEST(clear_refs_knows_five_things), TEST(its_arguments_are_checked), TEST(regions_are_as_long_as_they_can_be),
         TEST(more_regions_than_a_buffer_holds), TEST(told_and_protected_in_one_step),
-        TEST(a_part_of_a_huge_page_splits_it),
+        TEST(a_part_of_a_huge_page_splits_it), TEST(an_exclusive_page_is_reused_whoever_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

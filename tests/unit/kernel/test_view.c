@@ -111,6 +111,24 @@ static void smaps_shares(void **state)
     stop();
 }
 
+/* Thirds of pages are added up before they are cut to kilobytes: 6144 pages shared by three. */
+static void shares_keep_their_fractions(void **state)
+{
+    struct proc *child[2];
+    struct pw_out o;
+    (void)state;
+    start(618);
+    mm_mmap(b.p, A, 6144 * PG, RW, FIX | MM_MAP_POPULATE, NULL, 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(proc_fork(b.p, 0, "child", 0, &child[i]), 0);
+    o = out();
+    mm_show_smaps(b.p, &o);
+    assert_non_null(strstr(text.buf, "Rss:               24576 kB\nPss:                8191 kB\n"));
+    for (int i = 0; i < 2; i++)
+        proc_free(child[i]);
+    stop();
+}
+
 static void collect(void *ctx, const char *s, size_t n) { bench_put(ctx, s, n); }
 
 static void explanations(void **state)
@@ -181,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_lines), cmocka_unit_test(status_and_system), cmocka_unit_test(smaps_shares),
+        cmocka_unit_test(shares_keep_their_fractions),
         cmocka_unit_test(explanations), cmocka_unit_test(versions), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
