@@ -73,7 +73,10 @@ static void gen_map_file(struct gen *g, u64 *a)
     a[3] = one_in(&g->rnd, 2) ? MM_MAP_PRIVATE : MM_MAP_SHARED;
     if (one_in(&g->rnd, 10))
         a[3] = MM_MAP_SHARED_VALIDATE;
+    /* Often the offset that a neighbour in the arena would go on with. */
     a[5] = below(&g->rnd, 4) * PAGE_BYTES * (one_in(&g->rnd, 3) ? 2 : 1);
+    if (one_in(&g->rnd, 2) && a[0] >= ARENA_AT)
+        a[5] = (a[0] - ARENA_AT) % (8 * PAGE_BYTES) & ~PAGE_MASK_LOW;
     if (one_in(&g->rnd, 50))
         a[5]++;
 }
@@ -87,19 +90,16 @@ static const struct { u32 flag; u8 one_in; } map_extras[] = {
 static bool gen_mmap(struct gen *g, u64 *a)
 {
     rnd_t r = &g->rnd;
+    const u32 how = below(r, 10);
 
     a[1] = length(g);
     a[2] = protection(g);
     a[3] = MM_MAP_ANONYMOUS | (one_in(r, 5) ? MM_MAP_SHARED : MM_MAP_PRIVATE);
     a[4] = NO_FILE;
+    a[0] = how < 7 ? arena_page(g) : how == 7 ? arena_page(g) + below(r, 4096) : 0;
     if (g->plan->files && one_in(r, 3))
         gen_map_file(g, a);
-    switch (below(r, 10)) {
-    case 0: case 1: case 2: case 3: case 4: case 5: a[0] = arena_page(g); a[3] |= MM_MAP_FIXED; break;
-    case 6: a[0] = arena_page(g); a[3] |= MM_MAP_FIXED_NOREPLACE; break;
-    case 7: a[0] = arena_page(g) + below(r, 4096); break;
-    default: a[0] = 0; break;
-    }
+    a[3] |= how < 6 ? MM_MAP_FIXED : how == 6 ? MM_MAP_FIXED_NOREPLACE : 0;
     for (size_t i = 0; i < COUNT_OF(map_extras); i++)
         if (one_in(r, map_extras[i].one_in))
             a[3] |= map_extras[i].flag;
@@ -113,6 +113,13 @@ static bool gen_mmap(struct gen *g, u64 *a)
 
 static bool gen_range(struct gen *g, u64 *a)
 {
+    const struct mm_vma_view *v = g->views->n ? &g->views->v[below(&g->rnd, g->views->n)] : NULL;
+
+    if (v && one_in(&g->rnd, 8) && v->end - v->start < 16u << 20) { /* exactly one mapping */
+        a[0] = v->start;
+        a[1] = v->end - v->start;
+        return true;
+    }
     a[0] = any_page(g) + misaligned(g, 60);
     a[1] = length(g);
     return true;

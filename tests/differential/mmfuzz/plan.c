@@ -53,6 +53,7 @@ void plan_of_seed(struct plan *p, const struct profile *host, u64 seed, u32 ops,
     *p = (struct plan){ .seed = seed, .ops = ops, .look = look, .arena_pages = sizes[below(&r, 4)],
                         .tasks = one_in(&r, 2) ? 1 : 2 + below(&r, TASKS - 1) };
     p->huge = one_in(&r, 4);
+    p->collapse = p->huge && one_in(&r, 2);
     p->locks = one_in(&r, 3);
     p->limits = one_in(&r, 4);
     p->hardened = one_in(&r, 8);
