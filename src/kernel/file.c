@@ -167,13 +167,14 @@ void unmap_file_range(struct inode *i, u64 from, u64 to, unsigned how)
 void truncate_inode(struct inode *i, u64 size)
 {
     u64 from = (size + PAGE_MASK_LOW) >> PAGE_LG2;
-    bool shrinks = size < i->size;
+    /* ext4 cuts behind the end even when the end does not move. */
+    bool cuts = size < i->size || (size == i->size && i->fs == MM_FS_EXT4);
     struct extent cut = folio_extent(i, from);
 
     i->size = size;
     if (i->cached_pages > from)
         i->cached_pages = from;
-    if (shrinks) {
+    if (cuts) {
         bool oom = false;
         struct frame *tail = size & PAGE_MASK_LOW ? cache_get(i, from - 1, &oom) : NULL;
         if (tail)                         /* the rest of its last page is zeroed */
