@@ -335,6 +335,45 @@ struct mmu_observer {
 };
 void mmu_observe(struct mmu *m, const struct mmu_observer *o);
 
+/* ---- missing invalidations ---------------------------------------------------------------------------------- *
+ * Whoever changes a page table has to invalidate what CPUs have cached of it, unless the change is of a kind that needs no
+ * invalidation.  Software that forgets works most of the time.  With this checker each cached translation and each entry of
+ * a structure cache remembers the entries it was built from; when one is used and memory holds something else by then, the
+ * use is reported, with the rule that forbids or allows it (docs/rules.md), the store that changed the entry, and what to
+ * invalidate where.  A use that does what a walk would do now needs nothing; it is reported as not missing anything.
+ * One report for each cached entry and change.
+ *
+ * Accesses that slots or marks skip are not seen: bind none; slots bound before are unbound.  Off, it costs nothing: no
+ * access that hits takes another path, and walks look at one pointer. */
+struct mmu_store { u64 serial; u64 old_value, new_value; unsigned cpu; char who[52]; }; /* serial 0: not known    */
+#define MMU_NO_CPU (~0u)  /* the store was made from outside                                              */
+enum { MMU_STALE_ROOT = 255 };
+struct mmu_stale {
+    u64 va, pcid;         /* the access that used it                                                          */
+    unsigned cpu;
+    u8 kind;              /* enum mmu_kind                                                                    */
+    u8 cache_level;       /* a structure cache of entries of this level; 0: a TLB                             */
+    u8 level;             /* of the entry that has changed; MMU_STALE_ROOT: CR3 names another table           */
+    u8 rule;              /* number in docs/rules.md                                                          */
+    bool missing, global; /* an invalidation was missing; false: none was needed                              */
+    const char *array;    /* of the TLB; NULL: a structure cache                                              */
+    const char *why;      /* static text, with its section                                                    */
+    u64 entry_pa, was, now; /* the entry when it was cached, and now; of MMU_STALE_ROOT the table             */
+    struct mmu_store by;  /* the store that changed it                                                        */
+};
+size_t mmu_check_flush_bytes(const struct mmu_config *cfg);
+/* On from now: drops what is cached.  pre: off; the block is aligned to 64 and lives as long as the machine. */
+void mmu_check_flush_begin(struct mmu *m, void *block, size_t block_bytes,
+                           void (*found)(void *ctx, const struct mmu_stale *s), void *ctx);
+/* Who stores from now on, in a few words (copied), and on which CPU.  No effect while off, as the next. */
+void mmu_check_flush_actor(struct mmu *m, unsigned cpu, const char *who);
+/* The embedder has stored to a page-table entry in RAM itself; mmu_poke() and MOV CR3 tell it themselves. */
+void mmu_check_flush_stored(struct mmu *m, u64 pa, u64 old_value, u64 new_value);
+struct mmu_stale_counts { u64 uses, missing, not_needed; };   /* cached entries used; reports of the two kinds */
+struct mmu_stale_counts mmu_check_flush_counts(const struct mmu *m);
+/* Two lines for people: what was used and why that is wrong or right; who changed it and what was missing. */
+void mmu_stale_put(const struct mmu_stale *s, const char *before_each_line, const struct pw_out *out);
+
 /* ---- CPU profiles: geometry as data ------------------------------------------------------------------------ *
  * How a profile's TLB arrays behave:
  *   A first-level miss that hits in the second level is copied to the first; a walk fills the second level, then

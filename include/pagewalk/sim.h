@@ -18,6 +18,7 @@ struct sim_config {
     struct mmu_config machine;    /* ram may be a sparse mapping; it is only touched where page tables live    */
     struct kernel_config kernel;
     bool no_kernel;               /* machine only (the script's `machine` command)                            */
+    bool check_flush;             /* with the checker for missing invalidations (mmu.h)                       */
 };
 
 /* Virtual size wanted for the block (sparse mapping; touched as used); 0: impossible configuration. */
@@ -71,6 +72,13 @@ struct sim_mapping {
 void sim_forget_costs(struct sim *s);
 /* Calls see() for each mapping that cost anything. */
 void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_mapping *m), void *ctx);
+
+/* ---- missing invalidations (--check-flush) ---------------------------------------------------------------------- */
+
+/* Who is told of each report; the session's memory must have been made with check_flush.  NULL: nobody. */
+void sim_on_stale(struct sim *s, void (*seen)(void *ctx, const struct mmu_stale *u), void *ctx);
+/* What is done from now on, on this CPU, in a few words (copied): to whom stores to page tables are put down. */
+void sim_doing(struct sim *s, unsigned cpu, const char *what);
 
 /* ---- the naive twin (--check) --------------------------------------------------------------------------------- *
  * A straight-line second implementation of the profile's TLBs that shares no code with the machine.  When on, it

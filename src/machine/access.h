@@ -69,10 +69,13 @@ static inline u32 error_of(const struct cpu *c, enum mmu_kind kind, unsigned fla
     return c->now->error[flags & MMU_IMPLICIT][kind];
 }
 
+/* miss.c.  An access is done, and somebody listens. */
+void tell(const struct access *a, bool global);
+
 static inline enum mmu_status told(const struct access *a, bool global)
 {
     if (RARE(a->m->observer.translated != NULL))
-        a->m->observer.translated(a->m->observer.ctx, a->cpu, a->r, a->c->mode.pcid, global);
+        tell(a, global);
     return (enum mmu_status)a->r->status;
 }
 

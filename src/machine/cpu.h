@@ -64,6 +64,7 @@ struct mmu {
     unsigned cpus;
     const struct mmu_profile *profile;
     struct cpu *cpu;
+    struct stale_check *check;        /* the missing-invalidation checker; NULL: off                              */
     struct batch *batch;              /* what mmu_batch() works with                                             */
 };
 

@@ -6,6 +6,7 @@
 #include "machine/fast.h"
 #include "machine/phys.h"
 #include "machine/regs.h"
+#include "machine/stale.h"
 
 #include <string.h>
 
@@ -112,6 +113,7 @@ u64 mmu_peek(const struct mmu *m, u64 pa)
 void mmu_poke(struct mmu *m, u64 pa, u64 value)
 {
     CHECK(pa % 8 == 0 && mmu_in_ram(m, pa, 8));
+    mmu_check_flush_stored(m, pa, phys_read(m, pa), value);
     phys_write(m, pa, value);
 }
 
@@ -124,4 +126,5 @@ const struct mmu_stats *mmu_stats(const struct mmu *m, unsigned cpu)
 void mmu_observe(struct mmu *m, const struct mmu_observer *o)
 {
     m->observer = o ? *o : (struct mmu_observer){ NULL, NULL, NULL };
+    stale_listen(m);
 }

@@ -4,6 +4,7 @@
 #include "machine/access.h"
 #include "machine/fast.h"
 #include "machine/invalidate.h"
+#include "machine/stale.h"
 #include "machine/marks.h"
 #include "machine/walk.h"
 
@@ -12,6 +13,13 @@ enum mmu_status access_fault(const struct access *a, enum mmu_status status, u32
     *a->r = (struct mmu_result){ .va = a->va, .error = error, .status = (u8)status, .by = (u8)by,
                                  .kind = (u8)a->kind, .pieces = 1 };
     return status;
+}
+
+OUT_OF_LINE void tell(const struct access *a, bool global)
+{
+    if (a->m->check && a->r->status == MMU_OK && a->r->by != MMU_BY_WALK)
+        stale_hit(a);
+    a->m->observer.translated(a->m->observer.ctx, a->cpu, a->r, a->c->mode.pcid, global);
 }
 
 /* 4.7: the code describes the access, plus what the walk met. */
@@ -147,6 +155,8 @@ static void walk_succeeded(const struct access *a, const struct walk_start *star
     c->stats.l1_miss[side_of(a->kind)][stat_size(data)] += !stale;
     answer(a->r, a->va, a->kind, data, PAGE_LG2, MMU_BY_WALK, 0);
     a->r->wrote_ad = (u8)written;
+    if (RARE(a->m->check != NULL))
+        stale_filled(a, start, w, data);
 }
 
 /* Steps 5 to 8. */
@@ -159,6 +169,8 @@ enum mmu_status walk_access(const struct access *a, const u64 *stale)
     walk_cached(a, &start, &w, &cost);
     c->stats.cycles_walk += cost.cycles;
     u64 data = w.verdict == MMU_STEP_LEAF ? walk_data(c, a->va, &w) : 0;
+    if (RARE(a->m->check != NULL))
+        stale_path(a, &start, data);
     if (w.verdict == MMU_STEP_NOT_PRESENT)
         walk_failed(a, &w, 0);
     else if (w.verdict == MMU_STEP_RESERVED)

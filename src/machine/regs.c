@@ -8,6 +8,7 @@
 #include "machine/fast.h"
 #include "machine/invalidate.h"
 #include "machine/phys.h"
+#include "machine/stale.h"
 
 /* ---- what may be set: arch/x86_cr_bits.def --------------------------------------------------------------------- */
 
@@ -113,8 +114,10 @@ static bool write_cr3(struct mmu *m, unsigned cpu, u64 v)
     if (v & reserved)
         return false;
     next.cr3 = v;
+    u64 before = walk_root(c).table;
     if (!commit(m, c, &next, true))
         return false;
+    mmu_check_flush_stored(m, log_cr3(cpu), before, walk_root(c).table);
     c->stats.cr3_writes++;
     if (!keep)
         forget_pcid(m, cpu, c->mode.pcid, false);

@@ -209,6 +209,20 @@ void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data)
     assoc_put(&t->a, set, way, tag, data);
 }
 
+bool level_where(const struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, struct tlb **t, u32 *set, u32 *way)
+{
+    unit = l->unit_for[unit];
+    if (unit == UNIT_NONE)
+        return false;
+    u64 number = unit_number(va, unit);
+    const struct probe *p = &l->probe[l->first_for[unit]];
+    *t = p[number >> p->pick_shift & p->pick_mask].t;
+    *set = assoc_set(&(*t)->a, number);
+    int found = assoc_find(&(*t)->a, *set, tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag));
+    *way = (u32)found;
+    return found >= 0;
+}
+
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known)
 {
     unit = l->unit_for[unit];

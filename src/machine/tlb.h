@@ -166,6 +166,8 @@ void tlb_create(struct cpu *c, struct carve *carve, const struct mmu_profile *pr
  * the source holds (the page's size after a walk, the entry's unit after a second-level hit).  known: the translation
  * may be there already; false only after a look-up that missed.  Returns the array; NULL: the level keeps none. */
 struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, bool known);
+/* Where level_fill() of the same has put it, or would find it; false: the level keeps none, or does not have it. */
+bool level_where(const struct cpu *c, const struct level *l, u64 va, u64 data, u32 unit, struct tlb **t, u32 *set, u32 *way);
 /* Puts an entry into a way, counting what was there out; slots and runners-up are the caller's. */
 void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data);
 /* Counts in an entry for a small page that is no piece, put into an empty way by other means. */

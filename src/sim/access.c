@@ -89,7 +89,11 @@ static __attribute__((noinline)) bool deliver(struct sim *s, unsigned cpu, const
 
     if (s->kernel) {
         s->payer = site;
+        if (RARE(s->check_flush))
+            flush_check_fault(s, cpu, r->va);
         kernel_trap(s->kernel, cpu, &trap, &res);
+        if (RARE(s->check_flush))
+            flush_check_fault_over(s);
         s->payer = s->call_site;
         if (res.resume)
             return true;

@@ -15,7 +15,7 @@ struct layout { size_t machine_at, machine_bytes, kernel_at, kernel_bytes, arena
 static size_t arena_bytes(const struct sim_config *cfg)
 {
     return (size_t)SIM_SITE_COSTS * sizeof(struct sim_cost) + SIM_ROW_SLOTS * sizeof(u16) + SIM_ROWS * sizeof(u64) +
-           SIM_ROWS * sizeof(struct sim_mapping) + twin_bytes(cfg->machine.profile, cfg->machine.cpus) + 4096;
+           SIM_ROWS * sizeof(struct sim_mapping) + twin_bytes(cfg->machine.profile, cfg->machine.cpus) + flush_check_bytes(cfg) + 4096;
 }
 
 static bool lay_out(const struct sim_config *cfg, struct layout *l)
@@ -84,6 +84,8 @@ struct sim *sim_create(void *block, size_t block_bytes, const struct sim_config 
     s->row_hash = sim_alloc(s, SIM_ROWS * sizeof *s->row_hash, 64);
     s->row = sim_alloc(s, SIM_ROWS * sizeof *s->row, 64);
     sim_bind_hw(s, &cfg->machine);
+    if (cfg->check_flush && !flush_check_begin(s, cfg))
+        return NULL;
     if (!cfg->no_kernel && !start_kernel(s, base + l.kernel_at, l.kernel_bytes, cfg))
         return NULL;
     return s;

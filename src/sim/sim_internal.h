@@ -43,6 +43,11 @@ struct sim {
 
     u8 *arena, *arena_end;        /* what is left of the block                                                 */
     struct twin *twin;            /* NULL until sim_check_begin()                                              */
+    bool check_flush;             /* the checker for missing invalidations is on                               */
+    void (*stale_found)(void *ctx, const struct mmu_stale *u);
+    void *stale_ctx;
+    char doing[32];               /* sim_doing(): what, and on which CPU                                       */
+    unsigned doing_cpu;
     struct sim_cost overflow;     /* costs of sites that found the arena full                                  */
 
     unsigned rows;
@@ -58,6 +63,12 @@ void *sim_alloc(struct sim *s, size_t bytes, size_t align);
 
 /* hw_model.c: struct hw on top of the machine. */
 void sim_bind_hw(struct sim *s, const struct mmu_config *machine);
+
+/* flush_check.c */
+size_t flush_check_bytes(const struct sim_config *cfg);
+bool flush_check_begin(struct sim *s, const struct sim_config *cfg); /* false: no memory                           */
+void flush_check_fault(struct sim *s, unsigned cpu, u64 va);
+void flush_check_fault_over(struct sim *s);
 
 /* access.c: kernel_on_fault's receiver, and the kernel's own access to user memory. */
 void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
