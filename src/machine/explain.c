@@ -8,7 +8,7 @@
 static const char *reserved_rule(const struct cpu *c, const struct part *part, u64 e, u32 level)
 {
     u64 bad = e & c->mode.mbz[level][(e & c->mode.leaf[level]) != 0];
-    if (bad & X86_PTE_XD && c->mode.paging != PAGING_32)
+    if (bad & X86_PTE_XD) /* not in the four bytes of 32-bit paging */
         return "XD=1 with EFER.NXE=0 is reserved (SDM3 4.5)";
     if (bad & X86_PTE_ADDR & ~(u64)0 << part->maxphyaddr)
         return "address bits at and above MAXPHYADDR are reserved (SDM3 4.5)";
@@ -22,11 +22,8 @@ static const char *reserved_rule(const struct cpu *c, const struct part *part, u
 
 static const char *verdict_rule(const struct mmu *m, const struct cpu *c, const struct mmu_step *s)
 {
-    switch (s->verdict) {
-    case MMU_STEP_NOT_PRESENT: return "P=0 in this entry (SDM3 4.7)";
-    case MMU_STEP_RESERVED: return reserved_rule(c, &m->part, s->entry, s->level);
-    default: return NULL;
-    }
+    return s->verdict == MMU_STEP_NOT_PRESENT ? "P=0 in this entry (SDM3 4.7)"
+                                              : reserved_rule(c, &m->part, s->entry, s->level);
 }
 
 static void tell_steps(const struct cpu *c, const struct walk *w, struct mmu_walk *out)

@@ -62,8 +62,7 @@ ALWAYS void touch_way(const struct quick *q, u32 set, u32 way)
 static OUT_OF_LINE bool touch_any(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind)
 {
     const struct probe *p = &c->port[kind].l1.probe[0];
-    if (m->observer.translated || c->mode.paging != PAGING_LONG || p->unit != MMU_4K || p->pick_mask ||
-        !canonical(&c->mode, va))
+    if (m->observer.translated || c->mode.paging != PAGING_LONG || p->pick_mask || !canonical(&c->mode, va))
         return false;
     u64 n = va >> PAGE_LG2 & TAG_NUMBER;
     u32 set = (u32)(n ^ n >> p->fold) & p->set_mask;

@@ -136,13 +136,127 @@ static void pcide_needs_long_mode(void **state)
     box_end(&b);
 }
 
+/* ---- random replacement is the stream that mmu.h describes --------------------------------------------------------- */
+
+struct standing { u64 va[4]; };
+
+static void see_way(void *ctx, const struct mmu_tlb_view *v)
+{
+    ((struct standing *)ctx)->va[v->way] = v->va;
+}
+
+static u64 splitmix64(u64 *state)
+{
+    u64 z = *state += 0x9e3779b97f4a7c15ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return z ^ z >> 31;
+}
+
+/* Of CPU 0, array 0: the page that goes is the one the stream names.  Would catch another generator. */
+static void random_victims(void **state)
+{
+    (void)state;
+    static const struct mmu_tlb_desc one = { .name = "one", .level = 1, .ports = MMU_PORT_I | MMU_PORT_LOAD | MMU_PORT_STORE,
+                                             .sizes = 1 << MMU_4K, .repl = MMU_RANDOM, .ways = 4, .sets = 1 };
+    struct mmu_profile p = *mmu_profile_find("skylake");
+    struct box b;
+    p.tlb = &one;
+    p.tlbs = 1;
+    box_profile(&b, &p);
+    b.cfg.seed = 99;
+    box_make(&b);
+    u64 stream = 99 + 0xd1342543de82ef95ull;
+    for (u64 i = 0; i < 200; i++) {
+        struct standing before = { { 0 } }, after = { { 0 } };
+        box_map(&b, VA + i * 4096, 0, 0x100000, PTE_ALL);
+        mmu_each_tlb(b.m, 0, see_way, &before);
+        box_do(&b, VA + i * 4096, MMU_LOAD);
+        mmu_each_tlb(b.m, 0, see_way, &after);
+        u64 way = i < 4 ? i : (splitmix64(&stream) >> 32) * 4 >> 32;
+        for (u64 w = 0; w < 4; w++)
+            assert_int_equal(after.va[w], w == way ? VA + i * 4096 : before.va[w]);
+    }
+    box_end(&b);
+}
+
+/* ---- what is asked without the feature ------------------------------------------------------------------------------ */
+
+static void see_last(void *ctx, const struct mmu_tlb_view *v)
+{
+    *(struct mmu_tlb_view *)ctx = *v;
+}
+
+/* mmu_walk() says #UD where mmu_translate() does; a page is a shadow stack's with CET alone. */
+static void shadow_stacks_without_cet(void **state)
+{
+    (void)state;
+    struct box b;
+    struct mmu_walk w;
+    box_begin(&b, "zen4");
+    box_map(&b, VA, 0, 0x100000, (PTE_ALL & ~X86_PTE_RW) | X86_PTE_D);
+    mmu_walk(b.m, 0, VA, MMU_LOAD, MMU_SHADOW, &w);
+    assert_int_equal(w.r.status, MMU_FAULT_UD);
+    mmu_walk(b.m, 0, VA, MMU_LOAD, 0, &w);
+    assert_false(w.shadow);
+    box_do(&b, VA, MMU_LOAD);
+    struct mmu_tlb_view seen;
+    mmu_each_tlb(b.m, 0, see_last, &seen);
+    assert_false(seen.shadow);
+    assert_true(mmu_set(b.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_CET));
+    assert_true(mmu_set(b.m, 0, MMU_CR0, mmu_get(b.m, 0, MMU_CR0))); /* WP stays 1 */
+    mmu_walk(b.m, 0, VA, MMU_LOAD, MMU_SHADOW, &w);
+    assert_int_equal(w.r.status, MMU_FAULT_PF); /* CPL 0, a user page */
+    assert_true(w.shadow);
+    mmu_each_tlb(b.m, 0, see_last, &seen);
+    assert_true(seen.shadow);
+    box_end(&b);
+}
+
+/* ---- loads and stores with contents --------------------------------------------------------------------------------- */
+
+static void heard(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global)
+{
+    (void)cpu, (void)r, (void)pcid, (void)global;
+    ++*(unsigned *)ctx;
+}
+
+/* An operand that leaves the canonical half is #GP before anything is loaded; a page for which nothing may be skipped,
+ * for an observer or without paging, is asked for each time. */
+static void contents(void **state)
+{
+    (void)state;
+    struct box b;
+    struct mmu_mem mem;
+    unsigned calls = 0;
+    u64 value = 1;
+    box_begin(&b, "skylake");
+    box_map(&b, 0x7ffffffff000, 0, 0x100000, PTE_ALL);
+    mmu_mem_bind(&mem, b.m, 0, NULL);
+    assert_false(mmu_load_u64(&mem, 0x7ffffffffffc, &value));
+    assert_int_equal(mem.fault.status, MMU_FAULT_GP);
+    assert_true(mmu_load_u32(&mem, 0x7ffffffffffc, (u32 *)&value));
+    mmu_observe(b.m, &(struct mmu_observer){ .ctx = &calls, .translated = heard });
+    mmu_mem_bind(&mem, b.m, 0, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(mmu_load_u64(&mem, 0x7ffffffff000, &value));
+    assert_int_equal(calls, 3);
+    mmu_observe(b.m, NULL);
+    assert_true(mmu_set(b.m, 0, MMU_CR0, X86_CR0_PE));
+    mmu_poke(b.m, 0x5000, 77);
+    assert_true(mmu_load_u64(&mem, 0x5000, &value));
+    assert_int_equal(value, 77);
+    box_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(xd_without_nxe), cmocka_unit_test(fetches_in_32_bit_paging),
         cmocka_unit_test(every_bit_of_a_pcid), cmocka_unit_test(cached_paths_inherit),
         cmocka_unit_test(global_pieces_go_together), cmocka_unit_test(pae_takes_what_is_cached),
-        cmocka_unit_test(pcide_needs_long_mode),
+        cmocka_unit_test(pcide_needs_long_mode), cmocka_unit_test(random_victims),
+        cmocka_unit_test(shadow_stacks_without_cet), cmocka_unit_test(contents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
