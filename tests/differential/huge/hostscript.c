@@ -82,7 +82,7 @@ static void warm_up(void)
 {
     static char page[2 * PAGE];
     struct order o = { .op = OP_TOUCH, .kind = 'w', .a = { (uint64_t)(uintptr_t)page, sizeof page } };
-    struct answer r;
+    struct answer r = { 0 };
     struct rusage u;
 
     touch_all(&o, &r);
@@ -240,7 +240,7 @@ static int nr_files;
 
 static struct answer tell(int p, struct order *o)
 {
-    struct answer r;
+    struct answer r = { 0 };
 
     if (write(sockets[p][0], o, sizeof *o) != sizeof *o || read(sockets[p][0], &r, sizeof r) != sizeof r)
         give_up(2, "lost the process", procs[p].name);
