@@ -24,7 +24,7 @@ function icicleView(panel) {
   function cell(n, x, y, width, height, colour) {
     const label = height >= 13 ? Math.floor((width - 12) / 7.3) : 0, share = percent(value(n), value(tree));
     const words = n.name.length + share.length + 2 <= label ? n.name + '  ' + share : n.name.length <= label ? n.name : n.name.slice(0, Math.max(0, label - 2)) + (label > 2 ? '..' : '');
-    const go = () => { whole = n.children.length ? n : n.parent; draw(); };
+    const go = () => { whole = n.children.length ? n : n.parent; draw(); svg.querySelector('.cell').focus({ preventScroll: true }); };
     return [h('rect', { x, y, width, height, class: `cell ${colour}${matches(n) ? '' : ' dim'}`, tabindex: 0, role: 'button', onclick: go, onmouseenter: () => show(n),
       'aria-label': `${n.name}: ${num(n.value[event.index])}, ${share}`, onfocus: () => show(n), onkeydown: (k) => { if (k.key === 'Enter' || k.key === ' ') { k.preventDefault(); go(); } } }),
       label > 2 ? h('text', { x: x + 6, y: y + Math.min(height / 2 + 4, 16), class: matches(n) ? null : 'dim' }, words) : null];
@@ -40,16 +40,18 @@ function icicleView(panel) {
   function column(out, n, depth, y, height, colour, columns) {
     const [left, width] = place(depth, columns);
     const list = n.children.filter(value).sort((a, b) => value(b) - value(a));
-    let rest = 0, at = y;
+    let rest = 0, smaller = 0, at = y;
     list.forEach((c, i) => {
       const cellHeight = (height * value(c)) / value(n), k = colour || `k${i % 7}`;
-      if (cellHeight < ICICLE.least) { rest += cellHeight; return; }
+      if (cellHeight < ICICLE.least) { rest += cellHeight; smaller++; return; }
       out.push(...cell(c, left, at, width, cellHeight, k));
       column(out, c, depth + 1, at, cellHeight, k, columns);
       at += cellHeight;
     });
-    if (rest >= 1) out.push(h('rect', { x: left, y: at, width, height: rest, class: 'kx' }, h('title', {}, 'smaller ones together')));
-    if (rest >= 13) out.push(h('text', { x: left + 6, y: at + Math.min(rest / 2 + 4, 16) }, 'smaller ones'));
+    if (rest < 1) return;
+    const words = `${num(smaller)} smaller ones  ${percent((rest / height) * value(n), value(tree))}`;
+    out.push(h('rect', { x: left, y: at, width: ICICLE.width - left, height: rest, class: 'kx' }, h('title', {}, words)));
+    if (rest >= 13) out.push(h('text', { x: left + 6, y: at + Math.min(rest / 2 + 4, 16) }, words));
   }
 
   function draw() {
@@ -71,7 +73,7 @@ function icicleView(panel) {
 
   svg.addEventListener('keydown', (k) => {
     const cells = [...svg.querySelectorAll('.cell')], at = cells.indexOf(document.activeElement);
-    if (k.key === 'Escape' && whole.parent) { whole = whole.parent; draw(); svg.querySelector('.cell').focus(); }
+    if (k.key === 'Escape' && whole.parent) { whole = whole.parent; draw(); svg.querySelector('.cell').focus({ preventScroll: true }); }
     else if (k.key === 'ArrowDown' || k.key === 'ArrowRight') { k.preventDefault(); (cells[at + 1] || cells[0]).focus(); }
     else if (k.key === 'ArrowUp' || k.key === 'ArrowLeft') { k.preventDefault(); (cells[at - 1] || cells[cells.length - 1]).focus(); }
   });

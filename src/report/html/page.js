@@ -55,7 +55,7 @@ function summaryView(panel) {
 
 const FAULTS = {
   anonymous: 'first touch of private memory: a page filled with zeros', zero_page: 'a read of untouched memory: the shared page of zeros', file_read: 'a page of a file, in memory already or read',
-  file_copy: 'first write to a private page of a file: copied', shared_write: 'first write to a shared page of a file', shmem: 'shared memory', cow_copy: 'a write to a page shared with another process: copied',
+  file_copy: 'first write to a private page of a file: copied', shared_write: 'first write to a shared page of a file', shmem: 'shared memory', cow_copy: 'first write to a page that others share, or to the page of zeros: copied',
   cow_reuse: 'such a write when nobody else had the page any more: kept', stack: 'the stack grew', huge: 'a huge page', spurious: 'the entry was right already', invalid: 'no such memory, or no right to it: a signal',
 };
 
@@ -72,7 +72,7 @@ function faultsView(panel) {
   if (by.length) {
     const t = sortable([{ title: 'mapping', name: true, get: (m) => m.mapping || '', show: (v) => base(v), hint: (m) => m.mapping }, { title: 'all', get: sum },
       ...used.map((k) => ({ title: k, get: (m) => m.by_kind[k], heat: Math.max(1, ...by.map((m) => m.by_kind[k] || 0)) }))], by, 1, { text: (m) => m.mapping || '' });
-    panel.append(heading('By mapping', 'exact'), read('Which memory the faults were on; the darker, the nearer to the most of its kind.'), h('div', { class: 'bar' }, t.find, t.count), t.element);
+    panel.append(heading('By mapping', 'exact'), read('Which memory the faults were on; the stronger the colour, the nearer to the most of its kind.'), h('div', { class: 'bar' }, t.find, t.count), t.element);
   }
 }
 

@@ -50,15 +50,16 @@ const eventColumns = (rows, names) => names.map(eventNamed).map((e) => ({
 // ---- functions and lines
 
 function codeView(panel, icicle) {
-  const names = events.map((e) => e.name), place = h('div');
+  // What most readers look for comes first: the table is wider than many windows.
+  const first = ['walk_cycles', 'minor', 'major', 'cow'], names = [...first, ...events.map((e) => e.name).filter((n) => !first.includes(n))], place = h('div');
   const kinds = {
     Functions: () => sortable([
       { title: 'function', name: true, get: (r) => r.name, hint: describe }, { title: 'object', name: true, get: (r) => r.parent.name, hint: (r) => r.parent.full },
-      ...eventColumns(allFunctions, names)], allFunctions, 2 + eventNamed('walk_cycles').index,
+      ...eventColumns(allFunctions, names)], allFunctions, 2,
     { text: (r) => r.name + ' ' + r.parent.full, open: icicle, placeholder: 'function or object' }),
     'Source lines': () => sortable([
       { title: 'line', name: true, get: (r) => r.name, hint: describe }, { title: 'function', name: true, get: (r) => r.parent.name },
-      ...eventColumns(allLines, names)], allLines, 2 + eventNamed('walk_cycles').index,
+      ...eventColumns(allLines, names)], allLines, 2,
     { text: (r) => r.name + ' ' + r.parent.name + ' ' + r.full, open: (r) => icicle(r.parent), placeholder: 'file:line or function' }),
   };
   const buttons = Object.keys(kinds).map((k) => h('button', { class: 'plain', onclick: () => choose(k) }, k));
@@ -68,7 +69,7 @@ function codeView(panel, icicle) {
     place.replaceChildren(h('div', { class: 'bar' }, buttons, t.find, t.count), t.element);
   }
   panel.append(heading('Functions and source lines', 'exact, modelled, estimated'),
-    read('One row for each place that was executed, or that cost anything. A click on a column sorts by it, a click on a row shows the place in the picture; the darker a number, the nearer it is to the ' +
+    read('One row for each place that was executed, or that cost anything. A click on a column sorts by it, a click on a row shows the place in the picture; the stronger a number is coloured, the nearer it is to the ' +
       'largest of its column. Misses and walks are modelled, cycles estimated, the rest counted.'), place);
   choose('Functions');
 }
