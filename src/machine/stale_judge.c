@@ -42,16 +42,17 @@ bool stale_differs(const struct use *u)
     }
 }
 
-/* The topmost entry of the path that differs from the origin's; top + 1: the root. */
+/* The topmost entry of the path that differs from the origin's, first in what matters, else in a lost A. */
 static u32 blamed(const struct use *u)
 {
     const struct origin *o = u->o;
-    if (other_root(u))
-        return o->top + 1u;
-    for (u32 level = o->top; level > o->last; level--)
+    u32 marked = o->last;
+    for (u32 level = o->last; level <= o->top; level++)
+        marked = o->entry[level] & ~entry_now(u, level) & X86_PTE_A ? level : marked;
+    for (u32 level = o->top; level >= o->last && level <= o->top; level--)
         if ((entry_now(u, level) ^ o->entry[level]) & ~NO_MATTER)
             return level;
-    return o->last;
+    return marked;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------------------------- */
@@ -100,9 +101,6 @@ static enum why rights_changed(u64 before, u64 now)
 static enum why translation(struct use *u)
 {
     struct outcome now = tables_say(u);
-    bool root = other_root(u);
-    if (root && (!now.ok || (now.data ^ u->data) & DATA_PA))
-        return ROOT;
     if (u->now.verdict == MMU_STEP_NOT_PRESENT)
         return GONE;
     if (u->now.verdict == MMU_STEP_RESERVED)
@@ -130,7 +128,7 @@ static enum why path(struct use *u)
     bool reached = u->now.last < level || (u->now.last == level && u->now.verdict == MMU_STEP_NEXT);
     u64 mask = u->a->c->mode.addr_mask, all = ~(u64)0, any = 0, all_before = all, any_before = any;
     if (!reached || (u->now.entry[level] ^ o->entry[level]) & mask)
-        return other_root(u) ? ROOT : TABLE;
+        return TABLE;
     if (u->data && allowed(u->a, u->data) && !now.ok)
         return RIGHTS;
     for (u32 l = o->top; l >= level; l--) {
@@ -146,10 +144,11 @@ static enum why path(struct use *u)
 bool stale_judge(struct use *u, struct mmu_stale *out)
 {
     enum why why = u->path ? path(u) : translation(u);
-    u32 level = why == ROOT ? u->o->top + 1u : blamed(u);
-    bool root = level > u->o->top;
-    if (root && why != ROOT)
+    bool root = other_root(u);
+    u32 level = blamed(u);
+    if (root && !rules[why].missing)
         return false; /* other tables, the same content: nothing in memory has changed under anybody              */
+    why = root ? ROOT : why;
     out->missing = rules[why].missing;
     out->rule = rules[why].rule;
     out->why = rules[why].text;
