@@ -18,12 +18,13 @@ static void fill(struct mmu_mem *mem, enum mmu_kind kind, const struct mmu_resul
     mem->host[kind][i] = (u64)(uintptr_t)(mem->m->ram + page_down(r->pa)) - page_down(r->va);
 }
 
-/* Slots stand for what mmu_translate() would find; without paging, or for an observer, there is nothing to skip. */
+/* Slots stand for what mmu_translate() would find; without paging, or for an observer, there is nothing to skip, and once
+ * the CPU's slots are others, nobody empties these. */
 static bool may_fill(const struct mmu_mem *mem, const struct mmu_result *r)
 {
     const struct mmu *m = mem->m;
-    bool paging = m->cpu[mem->cpu].mode.paging == PAGING_LONG;
-    return paging && !m->observer.translated && mmu_in_ram(m, page_down(r->pa), PAGE_BYTES);
+    const struct cpu *c = &m->cpu[mem->cpu];
+    return c->mode.paging == PAGING_LONG && c->fast == &mem->fast && !m->observer.translated && mmu_in_ram(m, page_down(r->pa), PAGE_BYTES);
 }
 
 /* One access within a page. */

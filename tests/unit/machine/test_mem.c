@@ -252,6 +252,8 @@ static void bindings(void **state)
     assert_true(mmu_mem_hits(&mem, BASE, MMU_LOAD, 8));
     mmu_bind_fast(b.m, 0, &slots);
     assert_false(mmu_mem_hits(&mem, BASE, MMU_LOAD, 8));
+    assert_true(mmu_load_u8(&mem, BASE, &byte)); /* goes on, but skips nothing */
+    assert_false(mmu_mem_hits(&mem, BASE, MMU_LOAD, 8));
     box_do(&b, BASE, MMU_LOAD);
     assert_int_equal(slots.slot[MMU_LOAD][0], BASE);
     box_end(&b);
