@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_guest.sh CHECKPOINT GC_BARRIER - the examples on the kernel's write tracking: each proves its own result (restored
+# check_guest.sh CHECKPOINT GC_BARRIER PINNING - the examples on the kernel's write tracking and pinning: each proves its own result (restored
 # equal, no pointer missed) and its counts are those of the rules.
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
@@ -28,5 +28,12 @@ mprotect        4312 of 10240 pages scanned   4312 told      0 faults, at most 4
 userfaultfd     4312 of 10240 pages scanned   4312 told   4312 faults, at most 1 mappings
 asynchronous    4312 of 10240 pages scanned      0 told   4312 faults, at most 1 mappings
 every pointer that a full scan finds was found
+END
+expect pinning "$3" <<'END'
+a buffer of 16 pages, 8192 words
+unmapped    512 without a pin, 0 with: words of another process overwritten
+forked     8192 without a pin, 0 with: words from the device lost
+shared     8192 without a pin, 0 with: words from the device lost
+what was pinned stayed right
 END
 exit $failed

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * guest.h - a process with real memory on a simulated machine: what an embedder of libpagewalk-sim writes to let "a
  * program" load and store.  The kernel keeps the bytes of its pages in the machine's RAM (kernel_config.contents), so a
- * copy-on-write fault copies them, and a fresh page is zero.  Used by checkpoint.c and gc_barrier.c. */
+ * copy-on-write fault copies them, and a fresh page is zero.  Used by checkpoint.c, gc_barrier.c and pinning.c. */
 #ifndef PAGEWALK_EXAMPLES_GUEST_H
 #define PAGEWALK_EXAMPLES_GUEST_H
 

@@ -249,6 +249,24 @@ long mm_uffd_poison(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, 
 long mm_uffd_move(struct proc *caller, struct mm_uffd *u, u64 dst, u64 src, u64 len, u64 mode, s64 *done);
 long mm_uffd_writeprotect(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode);
 
+/* ---- pinning and DMA ---------------------------------------------------------------------------------------- *
+ * A device reaches memory by physical address and asks no page table.  A pinned page stays where it is, allocated,
+ * whatever becomes of the mapping it was found through; fork gives the child a copy of it at once. */
+
+/* pin_user_pages(): the frames of the pages from addr on; how many, or -MM_EFAULT, -MM_ENOMEM ... when not even the first
+ * could be.  Faults them in, in the process's name.  flags: MM_FOLL_*. */
+enum { MM_FOLL_WRITE = 1, MM_FOLL_LONGTERM = 0x100 };
+long mm_pin(struct proc *p, u64 addr, u64 pages, unsigned flags, pfn_t *out);
+/* unpin_user_pages_dirty_lock().  A page that nobody maps any more is freed with its last pin. */
+void mm_unpin(struct kernel *k, const pfn_t *page, u64 n, bool dirty);
+/* Addresses of Linux's direct map of all memory.  pre: inside RAM; its bytes are at hw.ram + physical address. */
+u64 kernel_phys_to_virt(const struct kernel *k, u64 pa);
+u64 kernel_virt_to_phys(const struct kernel *k, u64 va);
+/* What a device is given: stretches of physical memory.  The number of elements; 0: more than `room`, or fewer pages than
+ * bytes. */
+struct mm_sg { u64 pa, len_bytes; };
+u64 mm_sg_from_pages(const pfn_t *page, u64 n, u64 offset_bytes, u64 len_bytes, struct mm_sg *sg, u64 room);
+
 /* ---- which pages were written ------------------------------------------------------------------------------- */
 
 /* A write to /proc/PID/clear_refs: 1 to 5; 4 clears soft-dirty (kernel_config.soft_dirty). */

@@ -106,6 +106,11 @@ void tlb_flush_all(struct kernel *k, unsigned cpu);
 void tlb_flush_one(struct kernel *k, unsigned cpu, u64 va);
 const char *pcid_check(const struct kernel *k);
 
+/* pin.c */
+u32 *folio_pins(struct frame *head);
+bool page_pinned(const struct kernel *k, struct frame *f);
+bool page_needs_copy(const struct mm *mm, struct frame *f);
+
 /* tlbflush.c */
 void flush_range(struct mm *mm, u64 start, u64 end);
 void flush_page(struct mm *mm, u64 va);
@@ -188,6 +193,7 @@ void unmap_commit(struct mm *mm, const struct unmapping *u);
 long unmap_range(struct mm *mm, u64 start, u64 end);
 long unmap_range_telling(struct mm *mm, u64 start, u64 end, struct uffd_event **events);
 u64 vm_flags_of_prot(int prot);
+long fault_in_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait);
 long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait);
 long populate_vma(struct vma *v, u64 start, u64 end, enum fault_wait wait);
 long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors);
@@ -199,6 +205,7 @@ void fault_tell(struct kernel *k, u64 addr, const struct mm_trap_result *o);
 void map_new_anon(struct fault *f, u64 *e, struct frame *page);
 long stack_grow(struct vma *v, u64 addr);
 enum fault_result wp_fault(struct fault *f, u64 *e);
+enum fault_result unshare_fault(struct fault *f, u64 *e);
 enum fault_result file_fault(struct fault *f);
 enum fault_result special_fault(struct fault *f);
 struct extent { u64 first, end; };       /* page numbers of a file                                             */

@@ -92,3 +92,21 @@ enum fault_result wp_fault(struct fault *f, u64 *e)
     }
     return copy(f, e, page);
 }
+
+/* FAULT_FLAG_UNSHARE: the page becomes this process's alone, but not writable.  pre: present, read-only. */
+enum fault_result unshare_fault(struct fault *f, u64 *e)
+{
+    struct kernel *k = f->mm->k;
+    struct frame *page = *e & PTE_SPECIAL ? NULL : frame_at(k, pte_pfn(*e));
+    enum fault_result r;
+
+    if (page && may_reuse(f->mm, page)) {
+        page->flags |= FRAME_EXCLUSIVE;
+        f->out->kind = MM_FAULT_COW_REUSE;
+        return FAULT_DONE;
+    }
+    r = copy(f, e, page);
+    if (r == FAULT_DONE)
+        pte_store(k, e, *e & ~(X86_PTE_RW | k->dirty_bits));
+    return r;
+}

@@ -15,6 +15,32 @@ static bool needs_copy(const struct vma *child, const struct vma *v)
 
 static bool is_cow(const struct vma *v) { return (v->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE; }
 
+/* A pinned page stays the parent's, writable as it was; the child gets its copy now.  false: no memory. */
+static bool copy_pinned(struct vma *child, struct frame *f, u64 e, u64 *to, u64 va)
+{
+    struct kernel *k = child->mm->k;
+    pfn_t pfn = frames_alloc(k, 0, FRAME_ANON);
+    struct frame *page;
+
+    if (pfn_is_none(pfn))
+        return false;
+    EXPLAIN(k, "fork: the pinned page at %x copied to frame %x", va, pfn.n);
+    page = frame_at(k, pfn);
+    contents_copy(k, page, f);
+    page->flags |= FRAME_EXCLUSIVE;
+    rmap_add(child->mm, page, va);        /* the first mapping needs no memory */
+    rss_add(child->mm, page, 1);
+    lru_add(k, page, LRU_ADD);
+    pte_store(k, to, vma_page_prot(child) | pfn_to_pa(pfn) | k->dirty_bits | (child->flags & VM_WRITE ? X86_PTE_RW : 0) |
+              (child->flags & VM_UFFD_WP ? e & PTE_UFFD_WP : 0));
+    return true;
+}
+
+static bool is_pinned(const struct mm *mm, struct frame *f)
+{
+    return f->kind == FRAME_ANON && (f->flags & FRAME_EXCLUSIVE) && page_needs_copy(mm, f);
+}
+
 /* One entry.  false: no memory. */
 static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to, u64 va)
 {
@@ -30,6 +56,8 @@ static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to
     }
     if (pte_counted(e)) {
         struct frame *f = frame_at(k, pte_pfn(e));
+        if (RARE(is_pinned(parent->mm, f)))
+            return copy_pinned(child, f, e, to, va);
         if (!rmap_add(child->mm, f, va))
             return false;
         f->flags &= (u8)~(f->kind == FRAME_ANON ? FRAME_EXCLUSIVE : 0);
@@ -56,6 +84,10 @@ static bool copy_entries(struct vma *child, struct vma *parent)
         struct span s = pgtable_span(parent->mm, va, parent->end);
         u64 *to;
         next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd) && pte_counted(*s.pmd) && is_pinned(parent->mm, frame_at(parent->mm->k, pte_pfn(*s.pmd)))) {
+            huge_split(parent->mm, s.pmd, va);
+            s = pgtable_span(parent->mm, va, parent->end);
+        }
         if (s.pmd && pmd_huge(*s.pmd)) {
             if (!huge_fork(child->mm, parent->mm, s.pmd, va))
                 return false;

@@ -10,7 +10,7 @@
  *
  * Equations, proved by mm_check():
  *   frame.mapped == number of present entries that map it == length of its reverse map (hugetlb: of the first frame)
- *   frame.refs   == mapped + (in a page cache) + (in an LRU batch)
+ *   frame.refs   == mapped + (in a page cache) + (in an LRU batch) + (pins, each 1024 or, of a folio, 1)
  *   mm.rss[kind] == number of present entries that map frames of that kind
  *   two neighbours in an mm never overlap; free frames + used frames == all frames */
 #ifndef PAGEWALK_KERNEL_MM_H
@@ -193,6 +193,7 @@ struct mm {
     u8 thp_disable, mdwe;                 /* as prctl(2) tells them                                           */
     struct mm *scan_next;                 /* khugepaged's list                                                */
     bool scanned;                         /* it is in that list                                               */
+    bool has_pinned;                      /* pages were pinned through it, once (MMF_HAS_PINNED)                */
 };
 
 /* ---- userfaultfd -------------------------------------------------------------------------------------------------- */
@@ -379,6 +380,7 @@ struct kernel {
     bool pku;                             /* CR4.PKE is set                                                   */
     bool pcid, kpti;                      /* CR4.PCIDE is set; every address space has two top tables          */
     u64 last_ctx_id;
+    u64 pins;                             /* of all pages                                                     */
     u64 dirty_bits;                       /* what pte_mkdirty sets: D, and soft-dirty if it is tracked        */
     u64 new_flags;                        /* of every new mapping: VM_SOFTDIRTY, if it is tracked             */
     struct pw_out explain;

@@ -158,7 +158,7 @@ void cache_cut(struct inode *i, u64 index)
     if (!f || !(f->flags & FRAME_HUGE))
         return;
     head = folio_of(i->k, f);
-    if (head == f)
+    if (head == f || page_pinned(i->k, head)) /* a pinned folio cannot be split */
         return;
     unmap_file_range(i, head->index, head->index + folio_pages(head), ZAP_CACHE_ONLY);
     folio_split_at(i->k, f);

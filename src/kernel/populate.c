@@ -47,7 +47,7 @@ static long failed(struct kernel *k, enum fault_result r, u8 *waits)
 
 /* Fault in [start, end) of one mapping.  0, -EFAULT (SIGBUS, guard region), -EHWPOISON, -ENOMEM, or -EINTR when
  * userfaultfd has to answer and does not at once. */
-long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait)
+long fault_in_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait)
 {
     struct mm *mm = v->mm;
 
@@ -75,7 +75,16 @@ long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wa
             }
         }
     }
-    lru_drain(mm->k);
+    return ret;
+}
+
+/* The same, and the pages go to the LRU lists. */
+long populate_pages(struct vma *v, u64 start, u64 end, bool write, enum fault_wait wait)
+{
+    struct kernel *k = v->mm->k;
+    long ret = fault_in_pages(v, start, end, write, wait);
+
+    lru_drain(k);
     return ret;
 }
 

@@ -14,6 +14,13 @@ static void clear_entry(struct kernel *k, u64 *e, u64 clear)
         pte_store(k, e, *e & ~clear);
 }
 
+/* pte_is_pinned(): a device may write to it unseen, so it stays dirty. */
+static bool is_pinned(const struct vma *v, u64 e)
+{
+    return (v->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE && pte_counted(e) && (e & X86_PTE_RW) &&
+           page_needs_copy(v->mm, frame_at(v->mm->k, pte_pfn(e)));
+}
+
 static void clear_range(struct vma *v, u64 clear)
 {
     struct kernel *k = v->mm->k;
@@ -24,7 +31,8 @@ static void clear_range(struct vma *v, u64 clear)
         if (s.pmd && pmd_huge(*s.pmd))
             clear_entry(k, s.pmd, clear);
         for (u64 *e = s.pte; e && va < next; va += PAGE_BYTES, e++)
-            clear_entry(k, e, clear);
+            if (!(clear & PTE_SOFT_DIRTY) || !is_pinned(v, *e))
+                clear_entry(k, e, clear);
     }
 }
 

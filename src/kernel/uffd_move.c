@@ -51,7 +51,7 @@ static long move_page(const struct moving *m, u64 *from, u64 *to, u64 src, u64 d
         return 0;
     }
     page = frame_at(k, pte_pfn(e));
-    if (page->kind != FRAME_ANON || !(page->flags & FRAME_EXCLUSIVE))
+    if (page->kind != FRAME_ANON || !(page->flags & FRAME_EXCLUSIVE) || page_pinned(k, page))
         return -MM_EBUSY;
     if ((page->flags & FRAME_HUGE) && !folio_split(k, page))
         return -MM_EBUSY;
@@ -75,7 +75,7 @@ static long move_huge(const struct moving *m, u64 *pmd, u64 src, u64 dst, u64 en
 
     if (!to)
         return -MM_ENOMEM;
-    if (!zero && !(frame_at(k, pte_pfn(*pmd))->flags & FRAME_EXCLUSIVE))
+    if (!zero && (!(frame_at(k, pte_pfn(*pmd))->flags & FRAME_EXCLUSIVE) || page_pinned(k, frame_at(k, pte_pfn(*pmd)))))
         return -MM_EBUSY;
     if (!whole || *to) {
         huge_split(m->mm, pmd, src);

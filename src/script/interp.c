@@ -32,6 +32,7 @@ static const struct command {
     { "tlb", cmd_tlb, 1, 2, NEED_MACHINE, "tlb [cpuN]" },
     { "psc", cmd_psc, 1, 2, NEED_MACHINE, "psc [cpuN]" },
     { "walk", cmd_walk, 2, 4, NEED_MACHINE, "walk [cpuN] VA [r|w|x]" },
+    { "tlbstate", cmd_tlbstate, 1, 2, NEED_KERNEL, "tlbstate [cpuN]" },
     { "stats", cmd_stats, 1, 2, NEED_MACHINE, "stats [cpuN]" },
     { "machine", cmd_machine, 1, WORDS_MAX, NEED_NOTHING,
       "machine [cpus=N] [ram=SIZE] [profile=NAME] [vendor=intel|amd] [maxphyaddr=N] [features=+A,-B]" },

@@ -20,6 +20,31 @@ bool cmd_faults(struct interp *in, struct process *p, const struct words *w)
     return true;
 }
 
+bool cmd_flushes(struct interp *in, struct process *p, const struct words *w)
+{
+    const struct mm_counters *c = proc_counters(p->p);
+    struct mm_tlb tlb;
+    const struct { const char *name; u64 n; } shown[] = {
+        { "pages=", c->flush_pages }, { " full=", c->flush_full }, { " ipis=", c->ipis }, { " acks=", c->acks },
+        { " spared=", c->lazy_skips },
+    };
+
+    (void)w;
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        text_str(&in->t, shown[i].name);
+        text_dec(&in->t, shown[i].n);
+    }
+    mm_tlb(p->p, &tlb);
+    text_str(&in->t, " mm=");
+    text_dec(&in->t, tlb.id);
+    text_str(&in->t, " generation=");
+    text_dec(&in->t, tlb.generation);
+    text_str(&in->t, " cpus=");
+    text_0x(&in->t, tlb.cpus);
+    line_end(in);
+    return true;
+}
+
 bool cmd_maps(struct interp *in, struct process *p, const struct words *w)
 {
     const struct pw_out out = listing_out(in);

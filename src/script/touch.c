@@ -50,7 +50,7 @@ static void explained_touch(struct interp *in, unsigned cpu, u64 va, enum mmu_ki
     struct mmu_result r;
 
     *out = (struct sim_outcome){ 0 };
-    while (explained_access(in, cpu, va, 1, kind, 0, &r) != MMU_OK) {
+    while (kernel_to_user(in->kernel, cpu), explained_access(in, cpu, va, 1, kind, 0, &r) != MMU_OK) {
         const struct hw_trap trap = { .vector = vector_of[r.status], .user = true, .error = r.error, .cr2 = r.va };
         explain_begin(in);
         put_fault(&in->t, &r, r.va);

@@ -93,6 +93,18 @@ bool cmd_psc(struct interp *in, const struct words *w)
     return true;
 }
 
+bool cmd_tlbstate(struct interp *in, const struct words *w)
+{
+    const struct pw_out out = listing_out(in);
+    unsigned cpu;
+
+    if (!need_only_cpu(in, w, &cpu))
+        return false;
+    kernel_show_tlbstate(in->kernel, cpu, &out);
+    done_dot(in);
+    return true;
+}
+
 static void put_step(struct interp *in, const struct mmu_step *s)
 {
     struct text *t = &in->t;
