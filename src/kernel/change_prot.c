@@ -86,7 +86,7 @@ long change_protection(struct gather *g, struct vma *v, u64 start, u64 end, enum
         struct span s = pgtable_span(g->mm, va, end);
         next = s.end;
         if (s.pmd && pmd_huge(*s.pmd)) {
-            if (next - va == PMD_BYTES) {
+            if (next - va == PMD_BYTES && !(populate && !vma_is_anon(v))) { /* a file's markers are per page    */
                 u64 n = with_rights(v, *s.pmd, how);
                 if (needs_flush(*s.pmd, n))
                     gather_pmd(g, va);

@@ -31,11 +31,62 @@ static const char *const names[] = { "p", "q", "r", "s" };
 static unsigned long address(unsigned n) { return 0x10000000ul + (n & 63) * 4096ul + (n & 64 ? 0x1ff000ul : 0); }
 static unsigned long length(unsigned n) { return n & 0x80 ? 2048 * 1024ul * (1 + (n & 1)) : (n & 15) * 4096ul + (n & 16 ? 100 : 0); }
 
+static const char *const uffds[] = { "U", "V", "U/1", "V/1" };
+static const char *const features[] = { "", "wp_async", "wp_unpopulated", "event_fork|event_remap|event_remove|event_unmap", "sigbus",
+                                        "thread_id|exact_address", "event_fork", "event_remap|event_unmap|wp_unpopulated" };
+static const char *const modes[] = { "missing", "wp", "minor", "missing|wp", "missing|minor", "wp|minor", "missing|wp|minor", "wp" };
+static const char *const masks[] = { "written", "present", "wpallowed", "pfnzero", "huge", "guard", "swapped", "file" };
+
+/* Requests of userfaultfd. */
+static void compose_request(const uint8_t *d, char *line, size_t room)
+{
+    const char *p = PICK(names, d[1]), *u = PICK(uffds, d[6]);
+    const unsigned long a = address(d[2]), n = length(d[3]) & ~4095ul, b = address(d[4]);
+
+    switch (d[7] % 14) {
+    case 0: snprintf(line, room, "%s userfaultfd %s %u", p, u, d[2] & 1); break;
+    case 1: snprintf(line, room, "%s uffd %s api %s", p, u, PICK(features, d[5])); break;
+    case 2: case 3: snprintf(line, room, "%s uffd %s register %#lx %lu %s", p, u, a, n, PICK(modes, d[5])); break;
+    case 4: snprintf(line, room, "%s uffd %s unregister %#lx %lu", p, u, a, n); break;
+    case 5: snprintf(line, room, "%s uffd %s wake %#lx %lu", p, u, a, n); break;
+    case 6: snprintf(line, room, "%s uffd %s copy %#lx %#lx %lu %u", p, u, a, b + (d[5] & 1), n, d[5] >> 1 & 3); break;
+    case 7: snprintf(line, room, "%s uffd %s zeropage %#lx %lu", p, u, a, n); break;
+    case 8: snprintf(line, room, "%s uffd %s continue %#lx %lu %u", p, u, a, n, d[5] & 3); break;
+    case 9: snprintf(line, room, "%s uffd %s poison %#lx %lu", p, u, a, n); break;
+    case 10: snprintf(line, room, "%s uffd %s move %#lx %#lx %lu %u", p, u, a, b, n, d[5] & 3); break;
+    case 11: snprintf(line, room, "%s uffd %s writeprotect %#lx %lu %u", p, u, a, n, d[5] & 1); break;
+    case 12: snprintf(line, room, "%s uffd %s read", p, u); break;
+    default: snprintf(line, room, "%s uffd %s close", p, u); break;
+    }
+}
+
+/* Write tracking and what a process says about its memory. */
+static void compose_control(const uint8_t *d, char *line, size_t room)
+{
+    const char *p = PICK(names, d[1]);
+    const unsigned long a = address(d[2]), n = length(d[3]);
+
+    switch (d[7] % 8) {
+    case 0: snprintf(line, room, "%s clear_refs %u", p, d[2] % 7); break;
+    case 1: case 2: snprintf(line, room, "%s pagemap_scan %#lx %#lx %s mask=%s inverted=%u max_pages=%u vec_len=%u", p, a & ~4095ul,
+                             a + n, d[4] & 1 ? "wp_matching" : "", PICK(masks, d[5]), d[6], d[4] >> 1 & 7, d[4] >> 4); break;
+    case 3: snprintf(line, room, "%s pkey_mprotect %#lx %lu %s %u", p, a, n, PICK(prots, d[4]), d[5] & 3); break;
+    case 4: snprintf(line, room, d[2] & 1 ? "%s pkey_alloc 0 %u" : "%s pkey_free %u", p, d[3] & 3); break;
+    case 5: snprintf(line, room, "%s set_vma_name %#lx %lu %s", p, a, n, d[4] & 1 ? "one" : d[4] & 2 ? "two" : "none"); break;
+    case 6: snprintf(line, room, "%s process_madvise %s %s %#lx %lu", p, PICK(names, d[4]), PICK(advices, d[5]), a, n); break;
+    default: snprintf(line, room, d[2] & 1 ? "%s wrpkru %u" : d[2] & 2 ? "%s prctl set_mdwe %u" : "%s setrlimit as %uM", p, d[3]); break;
+    }
+}
+
 static void compose(const uint8_t *d, char *line, size_t room)
 {
     const char *p = PICK(names, d[1]);
     const unsigned long a = address(d[2]), n = length(d[3]), b = address(d[4]), m = length(d[5]);
 
+    if (d[0] >= 192) {
+        (d[0] & 1 ? compose_control : compose_request)(d, line, room);
+        return;
+    }
     switch (d[0] % 24) {
     case 0: case 1: snprintf(line, room, "%s mmap %#lx %lu %s %s|anonymous%s", p, a, n, PICK(prots, d[4]), PICK(flags, d[5]), PICK(places, d[6])); break;
     case 2: case 3: snprintf(line, room, "%s mmap %#lx %lu %s %s%s %s %u", p, a, n, PICK(prots, d[4]), PICK(flags, d[5]), PICK(places, d[6]), PICK(files, d[7]), (d[7] >> 2) % 16 * 4096); break;
@@ -95,7 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     print = getenv("FUZZ_PRINT") != NULL;
     if (!in || size < 8)
         goto end;
-    snprintf(text, sizeof text, "boot cpus=2 ram=%uK thp=%s", data[0] & 1 ? 2048 : 16384, data[0] & 2 ? "always" : "madvise");
+    snprintf(text, sizeof text, "boot cpus=2 ram=%uK thp=%s soft_dirty=%s", data[0] & 1 ? 2048 : 16384,
+             data[0] & 2 ? "always" : "madvise", data[0] & 4 ? "on" : "off");
     if (!line(in, text))
         __builtin_trap();
     for (size_t i = 0; i < 4; i++)

@@ -75,6 +75,7 @@ static void without_the_feature_keys_do_not_exist(void **state)
     (void)state;
     map(A, 1, RW);
     assert_int_equal(mm_pkey_alloc(b.p, 0, 0), -MM_EINVAL);
+    assert_int_equal(mm_pkey_alloc(b.p, 0, 0), -MM_ENOSPC);
     assert_int_equal(mm_pkey_free(b.p, 0), -MM_EINVAL);
     assert_int_equal(mm_pkey_mprotect(b.p, A, PG, RW, 0), -MM_EINVAL);
     assert_int_equal(mm_pkey_mprotect(b.p, A, PG, RW, -1), 0);
