@@ -38,6 +38,12 @@ between "odd leader: faults of the thread that stayed" 64 400 "$(count faults.mi
 between "odd handlers: faults" 128 400 "$(count faults.minor odd.handlers)"
 same "odd handlers: filter on and off" "" "$($PW run -q --trace-children --no-filter -o odd.slow -- $PROGS/odd handlers | cat > /dev/null; diff odd.slow odd.handlers | grep -E '(walks|faults|tlb)[.]')"
 
+# The first thread's end loads a library late, for which the core reads the environment: whatever its size.
+late=$(for n in 1 2 3 4; do for k in 1 9 17 41; do
+    env -i "PATH=$PATH" "A=$(printf "%${k}s")" $(seq -f V%g= $n) "$PW" run -q -o env.r -- "$PROGS/odd" leader
+done; done 2>&1 | sort -u)
+same "odd leader: sixteen environments" ok "$late"
+
 # Names of results files are taken as given.
 same "a percent sign in a name" ok "$($PW run -q -o 'a%d %s.r' -- $PROGS/heap)"
 same "the file has that name" 1 "$(ls 'a%d %s.r' | wc -l)"

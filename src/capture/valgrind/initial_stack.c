@@ -12,6 +12,7 @@
 
 extern void VG_(set_SP)(ThreadId tid, Addr sp);          /* core */
 extern Bool VG_(extend_stack)(ThreadId tid, Addr addr);  /* core */
+extern UWord *VG_(client_auxv);                          /* core */
 
 enum { AUX_PAIRS = 23, AT_PLATFORM = 15, AT_RANDOM = 25, AT_EXECFN = 31, RANDOM_BYTES = 16 };
 
@@ -122,14 +123,15 @@ static void push_all_strings(struct image *m, struct first_stack *s)
         *random = push(m, (const void *)*random, RANDOM_BYTES);
 }
 
+/* The core goes on looking at the program's environment (VG_(getenv)): it must look where that stands now. */
 static void push_vectors(struct image *m, const struct first_stack *s)
 {
     UWord aux[2 * AUX_PAIRS] = { 0 }, zero = 0;
     VG_(memcpy)(aux, s->aux, s->aux_pairs * 2 * sizeof(UWord));
     m->used += -(m->used + sizeof aux + (s->argc + s->envc + 3) * sizeof(UWord)) & 15;
-    push(m, aux, sizeof aux);
+    VG_(client_auxv) = (UWord *)push(m, aux, sizeof aux);
     push(m, &zero, sizeof zero);
-    push(m, s->envp, s->envc * sizeof(UWord));
+    VG_(client_envp) = (HChar **)push(m, s->envp, s->envc * sizeof(UWord));
     push(m, &zero, sizeof zero);
     push(m, s->argv, s->argc * sizeof(UWord));
     push(m, &s->argc, sizeof s->argc);
