@@ -361,9 +361,10 @@ static bool gen_pkey_alloc(struct gen *g, u64 *a)
     return true;
 }
 
+/* Not key 0: whoever allocates it next without rights loses the performer's own memory. */
 static bool gen_pkey_free(struct gen *g, u64 *a)
 {
-    a[0] = below(&g->rnd, 18);
+    a[0] = 1 + below(&g->rnd, 17);
     return true;
 }
 
