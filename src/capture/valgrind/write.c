@@ -1,121 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
-#include "cap.h"
-#include "base/crc32.h"
+#include "put.h"
 #include "pub_tool_xarray.h"
-
-static struct {
-    Int fd;
-    u32 crc;
-    ULong lines;
-    SizeT used;
-    Bool failed;
-    HChar buf[65536];
-} w;
-
-/* ---- lines of text -------------------------------------------------------------------------------------------- */
-
-static void flush(void)
-{
-    SizeT done = 0;
-    while (done < w.used && !w.failed) {
-        Int n = VG_(write)(w.fd, w.buf + done, (Int)(w.used - done));
-        w.failed = n <= 0;
-        done += n > 0 ? (SizeT)n : 0;
-    }
-    w.used = 0;
-}
-
-static void put(const HChar *s, SizeT len)
-{
-    w.crc = crc32_add(w.crc, s, len);
-    for (; len; len--) {
-        if (w.used == sizeof w.buf)
-            flush();
-        w.buf[w.used++] = *s++;
-    }
-}
-
-static void field(const HChar *s)
-{
-    put("\t", 1);
-    put(s, VG_(strlen)(s));
-}
-
-static void escaped(const HChar *s)
-{
-    for (; *s; s++) {
-        HChar hex[4];
-        if ((UChar)*s >= 0x20 && *s != 0x7f && *s != '%') {
-            put(s, 1);
-            continue;
-        }
-        VG_(snprintf)(hex, sizeof hex, "%%%02X", (UInt)(UChar)*s);
-        put(hex, 3);
-    }
-}
-
-static void string(const HChar *s)
-{
-    put("\t", 1);
-    escaped(s);
-}
-
-static void number(ULong n)
-{
-    HChar text[24];
-    VG_(snprintf)(text, sizeof text, "%llu", n);
-    field(text);
-}
-
-static void unknown(void) { field("?"); }
-static void begin_line(const HChar *kind) { put(kind, VG_(strlen)(kind)); }
-
-static void end_line(void)
-{
-    put("\n", 1);
-    w.lines++;
-}
-
-static void text(const HChar *name, const HChar *value)
-{
-    begin_line("text");
-    field(name);
-    string(value);
-    end_line();
-}
-
-static void count(const HChar *name, ULong n)
-{
-    begin_line("count");
-    field(name);
-    number(n);
-    end_line();
-}
-
-static void count_unknown(const HChar *name)
-{
-    begin_line("count");
-    field(name);
-    unknown();
-    end_line();
-}
-
-static void count_at(const HChar *a, const HChar *b, const HChar *c, ULong n)
-{
-    HChar name[96];
-    VG_(snprintf)(name, sizeof name, "%s%s%s", a, b, c);
-    count(name, n);
-}
-
-static void table(const HChar *name, const HChar *const *columns)
-{
-    begin_line("table");
-    field(name);
-    for (; *columns; columns++)
-        field(*columns);
-    end_line();
-}
 
 /* ---- before execve --------------------------------------------------------------------------------------------- *
  * A process keeps its fault counters over execve (ru_minflt goes on).  The image before has left its results under this
@@ -141,7 +27,7 @@ static void count_over_exec(const HChar *a, const HChar *b, ULong n)
     const HChar *at;
     VG_(snprintf)(line, sizeof line, "\ncount\t%s%s\t", a, b);
     at = VG_(strstr)(before_exec, line);
-    count_at(a, b, "", n + (at ? (ULong)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0));
+    put_count_at(a, b, "", n + (at ? (ULong)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0));
 }
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
@@ -153,47 +39,47 @@ static void costs(const struct sim_cost *c)
 {
     const ULong v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow };
     for (UInt i = 0; i < sizeof v / sizeof v[0]; i++)
-        number(v[i]);
+        put_number(v[i]);
 }
 
 static void line_row(void *ctx, const struct cap_line *l)
 {
     (void)ctx;
-    begin_line("row");
-    string(l->object);
-    string(l->file);
-    string(l->function);
-    number(l->line);
-    number(l->instructions);
-    number(l->loads);
-    number(l->stores);
+    put_begin("row");
+    put_string(l->object);
+    put_string(l->file);
+    put_string(l->function);
+    put_number(l->line);
+    put_number(l->instructions);
+    put_number(l->loads);
+    put_number(l->stores);
     costs(&l->cost);
-    end_line();
+    put_end();
 }
 
 static void mapping_row(void *ctx, const struct sim_mapping *m)
 {
     (void)ctx;
-    begin_line("row");
-    string(m->name);
-    string(m->kind);
-    string(m->perms);
-    number(m->bytes);
-    unknown();
-    unknown();
-    unknown();
+    put_begin("row");
+    put_string(m->name);
+    put_string(m->kind);
+    put_string(m->perms);
+    put_number(m->bytes);
+    put_unknown();
+    put_unknown();
+    put_unknown();
     costs(&m->cost);
-    end_line();
+    put_end();
 }
 
 static void mapping_faults_row(void *ctx, const struct sim_mapping *m)
 {
     (void)ctx;
-    begin_line("row");
-    string(m->name);
+    put_begin("row");
+    put_string(m->name);
     for (UInt i = 0; i < MM_FAULT_KINDS; i++)
-        number(m->faults[i]);
-    end_line();
+        put_number(m->faults[i]);
+    put_end();
 }
 
 static void write_tables(void)
@@ -203,11 +89,11 @@ static void write_tables(void)
     const HChar *faults[MM_FAULT_KINDS + 2] = { "$mapping" };
     for (UInt i = 0; i < MM_FAULT_KINDS; i++)
         faults[i + 1] = mm_fault_kind_name(i);
-    table("lines", lines);
+    put_table("lines", lines);
     cap_each_line(line_row, NULL);
-    table("mappings", mappings);
+    put_table("mappings", mappings);
     sim_each_mapping(cap.sim, mapping_row, NULL);
-    table("faults_by_mapping", faults);
+    put_table("faults_by_mapping", faults);
     sim_each_mapping(cap.sim, mapping_faults_row, NULL);
 }
 
@@ -217,7 +103,7 @@ static void write_arrays(void)
 {
     static const HChar *const columns[] = { "$name", "level", "$ports", "$sizes", "entries", "ways", "sets", "$replacement", "$source", NULL };
     static const HChar *const repl[] = { "LRU", "tree-PLRU", "(MRU+1)%3-PLRU4", "NRU", "random" };
-    table("arrays", columns);
+    put_table("arrays", columns);
     for (UInt i = 0; i < cap.profile->tlbs; i++) {
         const struct mmu_tlb_desc *t = &cap.profile->tlb[i];
         HChar ports[32] = "", sizes[16] = "";
@@ -225,17 +111,17 @@ static void write_arrays(void)
         VG_(snprintf)(sizes, sizeof sizes, "%s%s%s", t->sizes & 1 ? "4K " : "", t->sizes & 2 ? "2M " : "", t->sizes & 4 ? "1G " : "");
         if (sizes[0])
             sizes[VG_(strlen)(sizes) - 1] = 0;
-        begin_line("row");
-        string(t->name);
-        number(t->level);
-        string(ports);
-        string(sizes);
-        number((ULong)t->ways * t->sets);
-        number(t->ways);
-        number(t->sets);
-        string(repl[t->repl]);
-        string(t->source);
-        end_line();
+        put_begin("row");
+        put_string(t->name);
+        put_number(t->level);
+        put_string(ports);
+        put_string(sizes);
+        put_number((ULong)t->ways * t->sets);
+        put_number(t->ways);
+        put_number(t->sets);
+        put_string(repl[t->repl]);
+        put_string(t->source);
+        put_end();
     }
 }
 
@@ -248,23 +134,23 @@ static void write_machine(void)
     cap_machine_stats(&s);
     for (UInt i = 0; i < MMU_SIDES; i++) {
         /* Accesses that the filter dismissed were hits that never reached the machine. */
-        count_at("tlb.", side[i], "lookups", s.lookups[i] + accesses[i] - cap.slow[i]);
+        put_count_at("tlb.", side[i], "lookups", s.lookups[i] + accesses[i] - cap.slow[i]);
         for (UInt j = 0; j < MMU_SIZES; j++) {
-            count_at(i ? "tlb.d." : "tlb.i.", "l1_miss.", size[j], s.l1_miss[i][j]);
-            count_at(i ? "tlb.d." : "tlb.i.", "stlb_hit.", size[j], s.stlb_hit[i][j]);
-            count_at("walks.", side[i], size[j], s.walks[i][j]);
+            put_count_at(i ? "tlb.d." : "tlb.i.", "l1_miss.", size[j], s.l1_miss[i][j]);
+            put_count_at(i ? "tlb.d." : "tlb.i.", "stlb_hit.", size[j], s.stlb_hit[i][j]);
+            put_count_at("walks.", side[i], size[j], s.walks[i][j]);
         }
-        count_at("walks.", side[i], "faulted", s.walks_faulted[i]);
+        put_count_at("walks.", side[i], "faulted", s.walks_faulted[i]);
     }
     for (UInt l = 0; l < 4; l++) {
-        count_at("walks.reads.", level[l], "", s.reads[l]);
-        count_at("walks.psc_hit.", level[l], "", s.psc_hit[l]);
+        put_count_at("walks.reads.", level[l], "", s.reads[l]);
+        put_count_at("walks.psc_hit.", level[l], "", s.psc_hit[l]);
     }
-    count("walks.rewalks_dirty", s.rewalks_dirty);
-    count("walks.ad_writes", s.ad_writes);
-    count("cycles.walk", s.cycles_walk);
-    count("cycles.stlb", s.cycles_stlb);
-    count("cycles.base", cap_totals.instructions);
+    put_count("walks.rewalks_dirty", s.rewalks_dirty);
+    put_count("walks.ad_writes", s.ad_writes);
+    put_count("cycles.walk", s.cycles_walk);
+    put_count("cycles.stlb", s.cycles_stlb);
+    put_count("cycles.base", cap_totals.instructions);
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
@@ -280,16 +166,16 @@ static void write_kernel(void)
         count_over_exec("faults.", mm_fault_kind_name(i), c->faults[i]);
     count_over_exec("faults.", "copied_pages", c->copied_pages);
     count_over_exec("faults.", "zeroed_pages", c->zeroed_pages);
-    count("faults.tool", 0);
-    count("rss.anon", rss.anon_pages);
-    count("rss.file", rss.file_pages);
-    count("rss.shmem", rss.shmem_pages);
-    count("rss.peak", rss.peak_rss_pages);
-    count("rss.tables", rss.table_pages);
-    count("rss.peak_tables", rss.peak_table_pages);
-    count("tlb.flush_pages", c->flush_pages);
-    count("tlb.flush_full", c->flush_full);
-    count("tlb.shootdown_ipis", c->ipis);
+    put_count("faults.tool", 0);
+    put_count("rss.anon", rss.anon_pages);
+    put_count("rss.file", rss.file_pages);
+    put_count("rss.shmem", rss.shmem_pages);
+    put_count("rss.peak", rss.peak_rss_pages);
+    put_count("rss.tables", rss.table_pages);
+    put_count("rss.peak_tables", rss.peak_table_pages);
+    put_count("tlb.flush_pages", c->flush_pages);
+    put_count("tlb.flush_full", c->flush_full);
+    put_count("tlb.shootdown_ipis", c->ipis);
 }
 
 static void write_syscalls(void)
@@ -299,26 +185,26 @@ static void write_syscalls(void)
     const struct cap_syscall_count *s;
     const struct cap_divergence *d;
     UInt n = cap_syscall_counts(&s);
-    table("syscalls", columns);
+    put_table("syscalls", columns);
     for (UInt i = 0; i < n; i++) {
         if (!s[i].calls)
             continue;
-        begin_line("row");
-        string(s[i].name);
-        number(s[i].calls);
-        number(s[i].errors);
-        number(s[i].divergent);
-        end_line();
+        put_begin("row");
+        put_string(s[i].name);
+        put_number(s[i].calls);
+        put_number(s[i].errors);
+        put_number(s[i].divergent);
+        put_end();
     }
     n = cap_divergences(&d);
-    table("divergences", divergences);
+    put_table("divergences", divergences);
     for (UInt i = 0; i < n; i++) {
-        begin_line("row");
-        string(d[i].call);
-        string(d[i].recorded);
-        string(d[i].modelled);
-        number(d[i].count);
-        end_line();
+        put_begin("row");
+        put_string(d[i].call);
+        put_string(d[i].recorded);
+        put_string(d[i].modelled);
+        put_number(d[i].count);
+        put_end();
     }
 }
 
@@ -332,76 +218,70 @@ static void quoted(const HChar *arg)
     for (const HChar *s = arg; *s; s++)
         is_plain = is_plain && VG_(strchr)(plain, *s);
     if (is_plain) {
-        escaped(arg);
+        put_escaped(arg);
         return;
     }
-    put("'", 1);
+    put_bytes("'", 1);
     for (; *arg; arg++) {
         HChar one[2] = { *arg, 0 };
-        escaped(*arg == '\'' ? "'\\''" : one);
+        put_escaped(*arg == '\'' ? "'\\''" : one);
     }
-    put("'", 1);
+    put_bytes("'", 1);
 }
 
 static void write_arguments(void)
 {
-    begin_line("text");
-    field("arguments");
-    put("\t", 1);
+    put_begin("text");
+    put_field("arguments");
+    put_bytes("\t", 1);
     quoted(VG_(args_the_exename));
     for (Word i = 0; i < VG_(sizeXA)(VG_(args_for_client)); i++) {
-        put(" ", 1);
+        put_bytes(" ", 1);
         quoted(*(HChar **)VG_(indexXA)(VG_(args_for_client), i));
     }
-    end_line();
+    put_end();
 }
 
 static void write_program(void)
 {
-    text("program", VG_(args_the_exename));
-    text("profile", cap.profile->name);
-    text("profile.title", cap.profile->title);
-    text("kernel", "6.18");
-    text("tool", PAGEWALK_VERSION);
-    text("exit.kind", cap.exiting ? "exited" : "signalled");
+    put_text("program", VG_(args_the_exename));
+    put_text("profile", cap.profile->name);
+    put_text("profile.title", cap.profile->title);
+    put_text("kernel", "6.18");
+    put_text("tool", PAGEWALK_VERSION);
+    put_text("exit.kind", cap.exiting ? "exited" : "signalled");
     if (cap.exiting)
-        count("exit.value", cap.exit_status);
+        put_count("exit.value", cap.exit_status);
     else
-        count_unknown("exit.value"); /* only the parent learns which signal; `pagewalk run` fills it in */
-    count("pid", (ULong)VG_(getpid)());
-    count("parent", (ULong)VG_(getppid)());
-    count("instructions", cap_totals.instructions);
-    count("loads", cap_totals.loads);
-    count("stores", cap_totals.stores);
-    count("modifies", cap_totals.modifies);
-    count("fetches", cap_totals.instructions + cap_totals.crossings);
-    count("kernel_accesses", cap.kernel_pages);
-    count("threads", cap.threads);
-    count("cpus", (ULong)cap.opt.cpus);
-    count("children", cap.children);
-    count("children_not_followed", cap.opt.follow ? 0 : cap.children);
+        put_count_unknown("exit.value"); /* only the parent learns which signal; `pagewalk run` fills it in */
+    put_count("pid", (ULong)VG_(getpid)());
+    put_count("parent", (ULong)VG_(getppid)());
+    put_count("instructions", cap_totals.instructions);
+    put_count("loads", cap_totals.loads);
+    put_count("stores", cap_totals.stores);
+    put_count("modifies", cap_totals.modifies);
+    put_count("fetches", cap_totals.instructions + cap_totals.crossings);
+    put_count("kernel_accesses", cap.kernel_pages);
+    put_count("threads", cap.threads);
+    put_count("cpus", (ULong)cap.opt.cpus);
+    put_count("children", cap.children);
+    put_count("children_not_followed", cap.opt.follow ? 0 : cap.children);
     if (cap.opt.check) {
         struct sim_check check;
         sim_check_result(cap.sim, &check);
-        count("check.accesses", check.accesses);
-        count("check.differences", check.differences);
+        put_count("check.accesses", check.accesses);
+        put_count("check.differences", check.differences);
     }
 }
 
 void cap_write_results(void)
 {
-    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out), end[64];
-    w.crc = 0;
-    w.lines = 0;
-    w.failed = False;
+    HChar *path = VG_(expand_file_name)("--pw-out", cap.opt.out);
     cap_fold_all();
-    w.fd = VG_(fd_open)(path, VKI_O_CREAT | VKI_O_TRUNC | VKI_O_WRONLY, 0666);
-    if (w.fd < 0) {
+    if (!put_open(path)) {
         VG_(umsg)("pagewalk: cannot write %s\n", path);
         return;
     }
-    put("pagewalk-results 1", 18);
-    end_line();
     write_program();
     write_machine();
     write_kernel();
@@ -409,12 +289,7 @@ void cap_write_results(void)
     write_arrays();
     write_syscalls();
     write_tables();
-    u32 crc = w.crc;
-    SizeT n = (SizeT)VG_(snprintf)(end, sizeof end, "end\t%llu\t%08x\n", w.lines, crc);
-    put(end, n);
-    flush();
-    VG_(close)(w.fd);
-    if (w.failed)
+    if (!put_close())
         VG_(umsg)("pagewalk: cannot write all of %s\n", path);
     VG_(free)(path);
 }
