@@ -8,7 +8,7 @@ _pagewalk_options() {
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
-    script) echo '--strict --explain --cpu --help' ;;
+    script) echo '--strict --explain --check-flush --cpu --help' ;;
     esac
 }
 

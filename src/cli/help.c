@@ -104,16 +104,19 @@ static const char help_probe[] =
 "Exit status: 0, or 125 when nothing can be measured or the profile cannot be written.\n";
 
 static const char help_script[] =
-"usage: pagewalk script [--strict] [--explain] [--cpu PROFILE] FILE\n"
+"usage: pagewalk script [--strict] [--explain] [--check-flush] [--cpu PROFILE] FILE\n"
 "\n"
 "Drives a simulated machine and kernel by the commands in FILE, one a line; - is standard input.\n"
 "docs/scenario-language.md describes the commands.\n"
 "\n"
 "  --strict            end at the first error\n"
 "  --explain           before each answer, show every step that led to it\n"
+"  --check-flush       say where a cached translation was used although its tables had changed, who changed\n"
+"                      them, and which invalidation was missing\n"
 "  --cpu PROFILE       the CPU of machines that name none (default skylake); as for `pagewalk run`\n"
 "\n"
-"Exit status: 0; 1 when a command was answered by an error; 125 a failure of pagewalk.\n";
+"Exit status: 0; 1 when a command was answered by an error or an invalidation was missing; 125 a failure of\n"
+"pagewalk.\n";
 
 static const char help_help[] =
 "usage: pagewalk help [COMMAND]\n"

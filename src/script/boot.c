@@ -341,6 +341,7 @@ static void *sparse(size_t bytes)
 
 void machine_drop(struct interp *in)
 {
+    check_flush_end(in);
     if (in->block)
         munmap(in->block, in->block_bytes);
     if (in->ram)
@@ -369,6 +370,7 @@ static bool start(struct interp *in, const struct wish *wish)
     void *block;
 
     fill_config(wish, &cfg);
+    cfg.check_flush = in->options.check_flush;
     cfg.machine.ram = sparse(cfg.machine.ram_bytes);
     if (!cfg.machine.ram)
         return fail(in, "the host has no memory for this machine", NULL);
@@ -391,6 +393,7 @@ static bool start(struct interp *in, const struct wish *wish)
     in->ram = cfg.machine.ram;
     in->ram_bytes = cfg.machine.ram_bytes;
     in->cpus = cfg.machine.cpus;
+    check_flush_begin(in);
     if (in->kernel && in->options.explain)
         kernel_explain(in->kernel, &in->explain_out);
     return true;

@@ -13,6 +13,7 @@ struct mmu_profile;
 
 struct interp_options {
     bool explain;
+    bool check_flush;  /* say where an invalidation was missing (mmu.h)                                          */
     u64 ram_max_bytes; /* machines larger than this are refused; 0: 1 TiB                                       */
     u64 len_max_bytes; /* reads, writes and mappings longer than this are refused; 0: no limit                  */
     const struct mmu_profile *profile; /* of machines whose command names none; NULL: skylake                     */
@@ -26,6 +27,8 @@ struct interp_options {
 struct interp *interp_new(const struct interp_options *options, const struct pw_out *out);
 /* One line, without its newline.  false: it was answered with an error. */
 bool interp_line(struct interp *in, const char *line, size_t len_bytes);
+/* At the end, with check_flush: one line that counts what was found.  False: an invalidation was missing. */
+bool interp_flushes(struct interp *in);
 void interp_free(struct interp *in);
 
 #endif

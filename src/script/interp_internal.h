@@ -37,6 +37,9 @@ struct interp {
     size_t block_bytes;
     u64 ram_bytes;
     unsigned cpus;
+    u64 line;                    /* number of the line being done, from 1                                      */
+    struct word doing;           /* its command                                                                */
+    struct mmu_stale_counts stale; /* what --check-flush found on machines that are gone                       */
 
     unsigned processes, files, uffds;
     u64 uffd_children;           /* userfaultfds that fork made                                                */
@@ -67,6 +70,13 @@ bool need_number(struct interp *in, const struct words *w, unsigned at, u64 *out
 
 bool machine_default(struct interp *in);          /* the machine a script has that names none                    */
 void machine_drop(struct interp *in);
+
+/* ---- --check-flush (check_flush.c) --------------------------------------------------------------------------- */
+
+void check_flush_begin(struct interp *in);        /* the machine is new                                          */
+void check_flush_end(struct interp *in);          /* it goes                                                     */
+void check_flush_line(struct interp *in, struct word doing);
+void check_flush_doing(struct interp *in, unsigned cpu); /* this line stores on this CPU                          */
 
 /* ---- commands: words count as given, w->w[0] is the command's name or the process's -------------------------- */
 

@@ -55,6 +55,7 @@ bool cmd_set(struct interp *in, const struct words *w)
     if (!take_cpu(in, w, &at, &cpu) || !need_register(in, w, at, &reg) || !need_number(in, w, at + 1, &value) ||
         !need_end(in, w, at + 2) || !is_writable(in, reg, value))
         return false;
+    check_flush_doing(in, cpu);
     if (mmu_set(in->mmu, cpu, reg, value))
         done_ok(in);
     else

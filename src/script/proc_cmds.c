@@ -72,6 +72,7 @@ static void add_process(struct interp *in, struct process *at, struct word name,
 
 void put_on_cpu(struct interp *in, struct process *p)
 {
+    check_flush_doing(in, p->cpu);
     if (proc_current(in->kernel, p->cpu) != p->p)
         proc_run_on(in->kernel, p->cpu, p->p);
 }

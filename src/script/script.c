@@ -121,24 +121,27 @@ static int run(struct interp *in, struct reader *r, struct writer *w, bool stric
     static const char too_long[] = "error: a line is longer than 65535 bytes\n";
     const char *line;
     size_t len;
-    bool errors = false;
+    bool errors = false, found_nothing;
     enum got got;
 
     while ((got = next_line(r, w, &line, &len)) != GOT_END && !w->broken) {
-        if (got == GOT_TOO_LONG)
+        if (got == GOT_TOO_LONG) {
             put(w, too_long, sizeof too_long - 1);
+            interp_line(in, "", 0); /* it counts as a line */
+        }
         if (got == GOT_TOO_LONG || !interp_line(in, line, len)) {
             errors = true;
             if (strict)
                 break;
         }
     }
+    found_nothing = interp_flushes(in);
     flush(w);
     if (r->broken)
         fprintf(stderr, "pagewalk script: reading failed: %s\n", strerror(r->error));
     if (w->broken)
         fprintf(stderr, "pagewalk script: the answers cannot be written: %s\n", strerror(w->error));
-    return r->broken || w->broken ? FAILED : errors;
+    return r->broken || w->broken ? FAILED : errors || !found_nothing;
 }
 
 /* ---- profiles that are not built in: this machine, files ----------------------------------------------------------- */
@@ -193,13 +196,16 @@ static void release_profiles(struct profiles *p)
 }
 
 static const char usage_text[] =
-    "usage: pagewalk script [--strict] [--explain] [--cpu PROFILE] FILE\n"
+    "usage: pagewalk script [--strict] [--explain] [--check-flush] [--cpu PROFILE] FILE\n"
     "Drives a simulated machine and kernel by text, one command a line (docs/scenario-language.md).\n"
     "FILE may be - for standard input.\n"
     "  --strict    stop at the first error\n"
     "  --explain   tell every table read and every decision before the answer\n"
+    "  --check-flush  tell where a cached translation was used although its tables had changed, and what\n"
+    "              invalidation was missing\n"
     "  --cpu PROFILE  the CPU of machines that name none: a name, host, or a file (default skylake)\n"
-    "Exit status: 0; 1 when a line was answered with an error; 125 when the script could not be run.\n";
+    "Exit status: 0; 1 when a line was answered with an error or an invalidation was missing; 125 when the\n"
+    "script could not be run.\n";
 
 static int run_file(const char *path, const struct interp_options *options, bool strict)
 {
@@ -231,6 +237,7 @@ int script_main(int argc, char **argv)
     static const struct option long_options[] = {
         { "strict", no_argument, NULL, 's' },
         { "explain", no_argument, NULL, 'e' },
+        { "check-flush", no_argument, NULL, 'f' },
         { "cpu", required_argument, NULL, 'c' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
@@ -246,6 +253,8 @@ int script_main(int argc, char **argv)
             strict = true;
         else if (c == 'e')
             options.explain = true;
+        else if (c == 'f')
+            options.check_flush = true;
         else if (c == 'c') {
             options.profile = default_profile(&profiles, optarg);
             if (!options.profile)
