@@ -6,32 +6,17 @@
  * difference), or the program is about to get that signal (nothing to do: Valgrind delivers it). */
 #include "cap.h"
 
-static void report_unknown_memory(Addr va, const struct sim_outcome *out)
+/* follow.c asks. */
+bool cap_mend(void *ctx, const struct sim_outcome *out)
 {
-    HChar call[64];
-    VG_(snprintf)(call, sizeof call, "access 0x%lx", (UWord)page_down(va));
-    cap_diverged(call, "ok", out->signo == MM_SIGBUS ? "SIGBUS" : "SIGSEGV");
-}
-
-static Bool mended(Addr va, const struct sim_outcome *out)
-{
-    if (out->signo == MM_SIGBUS)
-        return cap_refresh_file_size(va);
-    if (!cap_adopt_segment(va))
-        return False;
-    report_unknown_memory(va, out);
-    return True;
+    (void)ctx;
+    return out->signo == MM_SIGBUS ? cap_refresh_file_size(out->addr) : cap_adopt_segment(out->addr);
 }
 
 /* False: a signal is on its way. */
 static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu_kind kind, Addr ip)
 {
-    struct sim_outcome out;
-    struct sim_site *site = cap_site_at(ip);
-    sim_access(cap.sim, cap.cpu, va, bytes, kind, site, &out);
-    for (Int tries = 0; UNLIKELY(out.signo) && tries < 3 && mended(out.addr, &out); tries++)
-        sim_access(cap.sim, cap.cpu, va, bytes, kind, site, &out);
-    return !out.signo;
+    return follow_access(cap.follower, va, bytes, kind, cap_site_at(ip));
 }
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -124,15 +109,10 @@ VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site)
 void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write)
 {
     Addr end = va + len_bytes;
-    struct sim_outcome out = { .signo = MM_SIGSEGV };
     if (!cap.running || !len_bytes || end < va)
         return;
     cap.kernel_pages += (page_up(end) - page_down(va)) >> PAGE_LG2;
-    for (Int tries = 0; va < end && tries < 3; tries++) {
-        va += sim_kernel_access(cap.sim, cap.cpu, va, end - va, write, &cap.syscall_site);
-        if (va < end && !mended(va, &out))
-            break;
-    }
+    cap_event(&(struct trace_event){ .type = TRACE_TOUCH, .word = { va, len_bytes, write, cap.call_ip } });
 }
 
 /* As many bytes of the string as lie in the program's memory; *ended: with its 0. */

@@ -16,15 +16,10 @@ struct elf_segment { UInt type, flags; ULong offset, vaddr, paddr, filesz, memsz
 
 /* ---- mappings ------------------------------------------------------------------------------------------------ */
 
-static void map_segment(const NSegment *seg)
+static void must(const struct trace_event *e)
 {
-    struct mm_file *f = seg->kind == SkFileC ? cap_file_of_segment(seg) : NULL;
-    Int prot = (seg->hasR ? MM_PROT_READ : 0) | (seg->hasW ? MM_PROT_WRITE : 0) | (seg->hasX ? MM_PROT_EXEC : 0);
-    Int flags = MM_MAP_PRIVATE | MM_MAP_FIXED | (f ? 0 : MM_MAP_ANONYMOUS);
-    if (mm_mmap(cap.proc, seg->start, seg->end + 1 - seg->start, prot, flags, f, f ? (ULong)seg->offset : 0) != (long)seg->start)
-        VG_(tool_panic)("the model refused a mapping of the program's start");
-    if (f)
-        mm_file_close(f);
+    if (!cap_event(e))
+        VG_(tool_panic)("the model refused the program's start");
 }
 
 static void map_program(Addr sp)
@@ -37,11 +32,11 @@ static void map_program(Addr sp)
         if (seg->kind == SkAnonC && page_up(VG_(brk_base)) >= seg->start && page_up(VG_(brk_base)) <= seg->end)
             continue;                            /* the heap: grows by brk */
         if (seg->start <= sp && sp <= seg->end)
-            mm_setup_stack(cap.proc, page_down(sp) - INITIAL_STACK_EXTRA_BYTES, seg->end + 1);
-        else
-            map_segment(seg);
+            must(&(struct trace_event){ .type = TRACE_STACK, .word = { page_down(sp) - INITIAL_STACK_EXTRA_BYTES, seg->end + 1 } });
+        else if (!cap_map_piece(seg, seg->start, seg->end + 1))
+            VG_(tool_panic)("the model refused a mapping of the program's start");
     }
-    mm_set_brk_start(cap.proc, VG_(brk_base));
+    cap_event1(TRACE_BRK, VG_(brk_base));
 }
 
 /* ---- the faults of execve -------------------------------------------------------------------------------------- */
@@ -87,8 +82,9 @@ static Addr load_bias(Addr phdr, UInt n)
 
 static void map_vdso(void)
 {
-    if (mm_map_special(cap.proc, VVAR, 6 * PAGE_BYTES, MM_PROT_READ, "[vvar]") == 0 &&
-        mm_map_special(cap.proc, VDSO, 2 * PAGE_BYTES, MM_PROT_READ | MM_PROT_EXEC, "[vdso]") == 0)
+    struct trace_event vvar = { .type = TRACE_SPECIAL, .word = { VVAR, 6 * PAGE_BYTES, MM_PROT_READ }, .text = "[vvar]", .text_bytes = 6 },
+                       vdso = { .type = TRACE_SPECIAL, .word = { VDSO, 2 * PAGE_BYTES, MM_PROT_READ | MM_PROT_EXEC }, .text = "[vdso]", .text_bytes = 6 };
+    if (cap_event(&vvar) && cap_event(&vdso))
         cap_kernel_touch(VDSO, 1, False);
 }
 
@@ -127,7 +123,7 @@ void cap_begin(ThreadId tid)
 {
     Addr sp = cap_lay_out_stack(tid, VG_(get_SP)(tid));
     map_program(sp);
-    proc_run_on(cap.kernel, 0, cap.proc);
+    cap_event(&(struct trace_event){ .type = TRACE_RUN });
     mmu_bind_marks(cap.mmu, 0, &cap_marks);
     cap.running = True;
     exec_faults(sp);

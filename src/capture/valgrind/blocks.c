@@ -139,12 +139,6 @@ void cap_discard_block(Addr orig, VexGuestExtents extents)
     VG_(free)(b);
 }
 
-void cap_fold_syscall_site(void)
-{
-    if (cap.syscall_site.ip)
-        cap_fold_cost(&cap.syscall_site);
-}
-
 void cap_fold_range(Addr start, SizeT len_bytes)
 {
     struct cap_block *b;
@@ -161,7 +155,7 @@ void cap_fold_range(Addr start, SizeT len_bytes)
 void cap_fold_all(void)
 {
     struct cap_block *b;
-    cap_fold_syscall_site();
+    cap_fold_cost(follow_call_site(cap.follower));
     cap_fold_sites(0, ~(Addr)0);
     if (!blocks)
         return;

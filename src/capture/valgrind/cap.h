@@ -29,6 +29,7 @@
 
 #include "pagewalk/profile.h"
 #include "pagewalk/sim.h"
+#include "pagewalk/trace.h"
 
 /* ---- the tool's state: one process, one of each ------------------------------------------------------------ */
 
@@ -48,8 +49,8 @@ struct cap_state {
     struct sim *sim;
     struct mmu *mmu;
     struct kernel *kernel;
-    struct proc *proc;
-    struct sim_site syscall_site;  /* the system call instruction for which the kernel works now              */
+    struct follower *follower;     /* does on the model what the program does                                 */
+    Addr call_ip;                  /* the system call instruction for which the kernel works now              */
     ThreadId tid;                  /* the thread that runs                                                    */
     UInt cpu;                      /* its simulated CPU                                                       */
     UInt threads;                  /* ever started                                                            */
@@ -108,7 +109,6 @@ void cap_discard_block(Addr orig, VexGuestExtents extents);
 /* Move the counts of every block that touches [start, end) to their lines, because their names are about to go. */
 void cap_fold_range(Addr start, SizeT len_bytes);
 void cap_fold_all(void);
-void cap_fold_syscall_site(void);
 void cap_fold_cost(struct sim_site *s);
 struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites);
 /* Counters lie together, so that generated code reaches them from one address. */
@@ -138,6 +138,10 @@ SizeT cap_string_bytes(Addr va);
 
 /* ---- the rest ------------------------------------------------------------------------------------------------ */
 
+/* What happened, told to the model (trace.h).  False: the model refuses. */
+Bool cap_event(const struct trace_event *e);
+Bool cap_event1(UInt type, UWord word);
+bool cap_mend(void *ctx, const struct sim_outcome *out);
 void cap_begin(ThreadId tid);
 /* From here on it is this thread that acts: on its CPU, and in its system call. */
 void cap_switch_to(ThreadId tid);
@@ -154,9 +158,11 @@ void cap_fork_in_parent(ThreadId tid);
 void cap_fork_in_child(ThreadId tid);
 
 /* files.c */
-struct mm_file *cap_file_of_fd(Int fd);
+/* Its number in events, or TRACE_NO_FILE. */
+u64 cap_file_of_fd(Int fd);
 void cap_fd_changed(Int fd);
-struct mm_file *cap_file_of_segment(const NSegment *seg);
+/* The model gets a mapping of this part of the segment. */
+Bool cap_map_piece(const NSegment *seg, Addr start, Addr end);
 void cap_file_resized(Int fd);
 void cap_path_resized(const HChar *path);
 /* What mmap() says to a descriptor of this kind: 0, or -errno. */
@@ -191,10 +197,8 @@ void cap_forget_divergences(void);
 void cap_diverged(const HChar *call, const HChar *recorded, const HChar *modelled);
 struct cap_divergence { const HChar *call, *recorded, *modelled; ULong count; };
 UInt cap_divergences(const struct cap_divergence **list);
-struct cap_syscall_count { const HChar *name; ULong calls, errors, divergent; };
-UInt cap_syscall_counts(const struct cap_syscall_count **list);
+void cap_differs(void *ctx, const char *call, const char *recorded, const char *modelled); /* as follow_hooks says */
 
-void cap_forget_calls(void);
 /* main.c: the machine's counters of this process, over all CPUs */
 void cap_machine_stats(struct mmu_stats *sum);
 

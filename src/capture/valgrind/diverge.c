@@ -24,6 +24,12 @@ void cap_diverged(const HChar *call, const HChar *recorded, const HChar *modelle
     rows[used++] = (struct cap_divergence){ cap_intern(call), cap_intern(recorded), cap_intern(modelled), 1 };
 }
 
+void cap_differs(void *ctx, const char *call, const char *recorded, const char *modelled)
+{
+    (void)ctx;
+    cap_diverged(call, recorded, modelled);
+}
+
 UInt cap_divergences(const struct cap_divergence **list)
 {
     *list = rows;

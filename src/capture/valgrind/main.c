@@ -81,6 +81,21 @@ static const struct mmu_profile *profile_of(const HChar *text)
     return mmu_profile_read(&spelled, text, VG_(strlen)(text), &err) ? &spelled.profile : NULL;
 }
 
+static void fold_cost(void *ctx, struct sim_site *s)
+{
+    (void)ctx;
+    cap_fold_cost(s);
+}
+
+static void begin_following(void)
+{
+    static const struct follow_hooks hooks = { .differs = cap_differs, .mend = cap_mend };
+    const HChar *name = VG_(basename)(VG_(args_the_exename));
+    cap.follower = follow_create(VG_(malloc)("pagewalk.follower", follow_bytes()), cap.sim, &hooks);
+    follow_on_fold(cap.follower, fold_cost, NULL);
+    cap_event(&(struct trace_event){ .type = TRACE_PROC, .text = name, .text_bytes = (UInt)VG_(strlen)(name) });
+}
+
 static void begin_session(void)
 {
     struct sim_config cfg = { 0 };
@@ -104,10 +119,9 @@ static void begin_session(void)
         cannot_begin("no room for the simulated memory; try --ram with a smaller size");
     cap.mmu = sim_mmu(cap.sim);
     cap.kernel = sim_kernel(cap.sim);
-    cap.proc = proc_new(cap.kernel, VG_(basename)(VG_(args_the_exename)));
+    begin_following();
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
-    sim_call_site(cap.sim, &cap.syscall_site);
 }
 
 static void subtract(struct mmu_stats *s, const struct mmu_stats *before)
@@ -136,6 +150,14 @@ void cap_machine_stats(struct mmu_stats *sum)
     }
 }
 
+/* What the model is told. */
+Bool cap_event(const struct trace_event *e)
+{
+    return follow(cap.follower, e);
+}
+
+Bool cap_event1(UInt type, UWord word) { return cap_event(&(struct trace_event){ .type = type, .word = { word } }); }
+
 void cap_start_counting_anew(void)
 {
     cap_fold_all();
@@ -147,7 +169,8 @@ void cap_start_counting_anew(void)
     cap.kernel_pages = cap.children = 0;
     cap.threads = cap.alive = 1; /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
-    cap_forget_calls();
+    follow_forget_counts(cap.follower);
+    cap_forget_divergences();
     cap_forget_results_before_exec();
 }
 
@@ -166,8 +189,7 @@ void cap_switch_to(ThreadId tid)
         return;
     mmu_bind_marks(cap.mmu, cap.cpu, NULL);
     cap.cpu = cpu;
-    if (proc_current(cap.kernel, cpu) != cap.proc)
-        proc_run_on(cap.kernel, cpu, cap.proc);
+    cap_event1(TRACE_CPU, cpu);
     mmu_bind_marks(cap.mmu, cpu, &cap_marks);
 }
 
@@ -198,10 +220,7 @@ static void in_call_of(ThreadId tid)
 {
     Addr ip = tid < MAX_THREADS ? call_of[tid] : 0;
     cap_switch_to(tid);
-    if (ip == cap.syscall_site.ip)
-        return;
-    cap_fold_syscall_site();
-    cap.syscall_site.ip = ip;
+    cap.call_ip = ip;
 }
 
 void cap_enter_syscall(ThreadId tid)

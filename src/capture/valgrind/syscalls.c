@@ -1,206 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * syscalls.c - follows the program's memory system calls: each is done by the model too, results are compared, and
- * where they differ the recorded one is adopted and the difference counted.
+ * syscalls.c - turns the program's memory system calls, forks and children into events (trace.h), with the facts that
+ * the model cannot know.  The follower makes each call on the model and compares.
  *
  * Addresses are adopted without counting: Valgrind places mappings elsewhere than a kernel would.  What kernel reads and
  * writes of user memory fault is in main.c (Valgrind announces those). */
 #include "cap.h"
 
-struct call {
-    UInt nr;
-    const HChar *name;
-    UInt nargs;
-    long (*model)(UWord *a, long recorded);
-};
-
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
 
-static long model_mmap(UWord *a, long recorded)
-{
-    Int flags = (Int)a[3], prot = (Int)a[2];
-    Bool fixed = flags & (MM_MAP_FIXED | MM_MAP_FIXED_NOREPLACE);
-    struct mm_file *f = NULL;
-    long r;
-    if (!(flags & MM_MAP_ANONYMOUS) && (r = cap_fd_refused((Int)a[4])) && recorded < 0 && (r == -MM_EBADF || a[1]))
-        return r;
-    if (!(flags & (MM_MAP_ANONYMOUS | MM_MAP_SHARED)) && cap_fd_is_zero((Int)a[4]))
-        flags |= MM_MAP_ANONYMOUS;
-    if (!(flags & MM_MAP_ANONYMOUS) && !(f = cap_file_of_fd((Int)a[4])))
-        return -MM_EBADF;
-    if (recorded >= 0 && !fixed)
-        mm_adopt_address(cap.proc, (u64)recorded);
-    r = mm_mmap(cap.proc, a[0], a[1], prot, flags, f, a[5]);
-    if (recorded >= 0 && r != recorded)
-        mm_mmap(cap.proc, (u64)recorded, a[1], prot, (flags & ~MM_MAP_FIXED_NOREPLACE) | MM_MAP_FIXED, f, a[5]);
-    if (recorded < 0 && r >= 0)
-        mm_munmap(cap.proc, (u64)r, a[1]);
-    return r;
-}
-
-static long model_munmap(UWord *a, long recorded)
-{
-    if (recorded < 0 && a[1] && !(a[0] & PAGE_MASK_LOW))
-        return recorded;         /* the model must not unmap what the program still has */
-    return mm_munmap(cap.proc, a[0], a[1]);
-}
-
-static long model_mprotect(UWord *a, long recorded)
-{
-    (void)recorded;
-    return mm_mprotect(cap.proc, a[0], a[1], (int)a[2]);
-}
-
-/* The core gives no protection keys, so a successful call has none: it is mprotect. */
-static long model_pkey_mprotect(UWord *a, long recorded)
-{
-    return recorded < 0 ? recorded : mm_mprotect(cap.proc, a[0], a[1], (int)a[2]);
-}
-
-/* Valgrind's brk area ends after 8 MiB; a refusal there is a difference like any other. */
-static long model_brk(UWord *a, long recorded)
-{
-    long r = mm_brk(cap.proc, a[0]);
-    if (r != recorded)
-        mm_brk(cap.proc, (u64)recorded);
-    return r;
-}
-
-/* The core refuses what it does not know (old length 0, MREMAP_DONTUNMAP) and what it has no room for. */
-static void undo_mremap(const UWord *a, long r)
-{
-    if (r != (long)a[0] && a[1] && !(a[3] & MM_MREMAP_DONTUNMAP))
-        mm_mremap(cap.proc, (u64)r, a[2], a[1], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, a[0]);
-    else if (r != (long)a[0])
-        mm_munmap(cap.proc, (u64)r, a[2]);
-    else if (page_up(a[2]) > page_up(a[1]))
-        mm_munmap(cap.proc, a[0] + page_up(a[1]), page_up(a[2]) - page_up(a[1]));
-}
-
-static long model_mremap(UWord *a, long recorded)
-{
-    long r;
-    if (recorded >= 0 && recorded != (long)a[0] && !(a[3] & MM_MREMAP_FIXED))
-        mm_adopt_address(cap.proc, (u64)recorded);
-    r = mm_mremap(cap.proc, a[0], a[1], a[2], (int)a[3], a[4]);
-    if (recorded >= 0 && r >= 0 && r != recorded) /* the model found room in place: move after it */
-        mm_mremap(cap.proc, (u64)r, a[2], a[2], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, (u64)recorded);
-    if (recorded < 0 && r >= 0)
-        undo_mremap(a, r);
-    return r >= 0 && recorded >= 0 ? recorded : r;
-}
-
-static long model_madvise(UWord *a, long recorded)
-{
-    (void)recorded;
-    return mm_madvise(cap.proc, a[0], a[1], (int)a[2]);
-}
-
-static long model_mlock(UWord *a, long recorded) { (void)recorded; return mm_mlock2(cap.proc, a[0], a[1], 0); }
-static long model_mlock2(UWord *a, long recorded) { (void)recorded; return mm_mlock2(cap.proc, a[0], a[1], (int)a[2]); }
-static long model_munlock(UWord *a, long recorded) { (void)recorded; return mm_munlock(cap.proc, a[0], a[1]); }
-static long model_mlockall(UWord *a, long recorded) { (void)recorded; return mm_mlockall(cap.proc, (int)a[0]); }
-static long model_munlockall(UWord *a, long recorded) { (void)a; (void)recorded; return mm_munlockall(cap.proc); }
-static long model_msync(UWord *a, long recorded) { (void)recorded; return mm_msync(cap.proc, a[0], a[1], (int)a[2]); }
-
-static long model_mincore(UWord *a, long recorded)
-{
-    SizeT pages = (a[1] + PAGE_MASK_LOW) >> PAGE_LG2;
-    UChar *vec;
-    long r;
-    if (recorded < 0 || pages > (1u << 20))
-        return recorded;
-    vec = VG_(malloc)("pagewalk.mincore", pages + 1);
-    r = mm_mincore(cap.proc, a[0], a[1], vec);
-    VG_(free)(vec);
-    return r;
-}
-
-/* System V shared memory: shared anonymous memory to the model. */
-static long model_shmat(UWord *a, long recorded)
-{
-    const NSegment *seg = recorded >= 0 ? VG_(am_find_nsegment)((Addr)recorded) : NULL;
-    (void)a;
-    if (!seg)
-        return recorded;
-    return mm_mmap(cap.proc, seg->start, seg->end + 1 - seg->start, MM_PROT_READ | (seg->hasW ? MM_PROT_WRITE : 0),
-                   MM_MAP_SHARED | MM_MAP_ANONYMOUS | MM_MAP_FIXED, NULL, 0);
-}
-
-static long model_shmdt(UWord *a, long recorded)
-{
-    struct mm_vma_view vma;
-    if (recorded < 0 || !mm_find_vma(cap.proc, a[0], &vma) || vma.start != a[0])
-        return recorded;
-    return mm_munmap(cap.proc, vma.start, vma.end - vma.start);
-}
-
-static const struct call calls[] = {
-    { __NR_mmap, "mmap", 6, model_mmap },             { __NR_munmap, "munmap", 2, model_munmap },
-    { __NR_mprotect, "mprotect", 3, model_mprotect }, { __NR_brk, "brk", 1, model_brk },
-    { __NR_mremap, "mremap", 5, model_mremap },       { __NR_madvise, "madvise", 3, model_madvise },
-    { __NR_mlock, "mlock", 2, model_mlock },          { __NR_mlock2, "mlock2", 3, model_mlock2 },
-    { __NR_munlock, "munlock", 2, model_munlock },    { __NR_mlockall, "mlockall", 1, model_mlockall },
-    { __NR_munlockall, "munlockall", 0, model_munlockall }, { __NR_msync, "msync", 3, model_msync },
-    { __NR_mincore, "mincore", 3, model_mincore },    { __NR_shmat, "shmat", 3, model_shmat },
-    { __NR_shmdt, "shmdt", 1, model_shmdt },         { __NR_pkey_mprotect, "pkey_mprotect", 4, model_pkey_mprotect },
+static const struct { UInt nr, call; } calls[] = {
+    { __NR_mmap, TRACE_MMAP },         { __NR_munmap, TRACE_MUNMAP },   { __NR_mprotect, TRACE_MPROTECT }, { __NR_brk, TRACE_BRK_CALL },
+    { __NR_mremap, TRACE_MREMAP },     { __NR_madvise, TRACE_MADVISE }, { __NR_mlock, TRACE_MLOCK },       { __NR_mlock2, TRACE_MLOCK2 },
+    { __NR_munlock, TRACE_MUNLOCK },   { __NR_mlockall, TRACE_MLOCKALL }, { __NR_munlockall, TRACE_MUNLOCKALL }, { __NR_msync, TRACE_MSYNC },
+    { __NR_mincore, TRACE_MINCORE },   { __NR_shmat, TRACE_SHMAT },     { __NR_shmdt, TRACE_SHMDT },       { __NR_pkey_mprotect, TRACE_PKEY_MPROTECT },
 };
 enum { CALLS = sizeof calls / sizeof calls[0] };
-static struct cap_syscall_count counts[CALLS];
 
-UInt cap_syscall_counts(const struct cap_syscall_count **list)
+/* What is behind the descriptor of mmap. */
+static void file_facts(const UWord *args, long recorded, u64 *file, long *refused, Bool *zero)
 {
-    for (UInt i = 0; i < CALLS; i++)
-        counts[i].name = calls[i].name;
-    *list = counts;
-    return CALLS;
+    Int flags = (Int)args[3], fd = (Int)args[4];
+    if (flags & MM_MAP_ANONYMOUS)
+        return;
+    *refused = cap_fd_refused(fd);
+    *zero = cap_fd_is_zero(fd);
+    if (!(*refused && recorded < 0) && !(*zero && !(flags & MM_MAP_SHARED)))
+        *file = cap_file_of_fd(fd);
 }
 
-void cap_forget_calls(void)
+static void follow_one(UInt call, const UWord *args, long recorded)
 {
-    VG_(memset)(counts, 0, sizeof counts);
-    cap_forget_divergences();
-}
-
-/* ---- comparing ------------------------------------------------------------------------------------------------ */
-
-static void result_text(HChar *buf, SizeT size, long r)
-{
-    const char *name = r < 0 && r > -4096 ? mm_errno_name((int)-r) : NULL;
-    if (name)
-        VG_(snprintf)(buf, size, "-%s", name);
-    else
-        VG_(snprintf)(buf, size, r < 0 && r > -4096 ? "%ld" : "0x%lx", r);
-}
-
-static void compare(const struct call *c, const UWord *a, long recorded, long modelled)
-{
-    HChar call[256], was[32], would[32];
-    UInt n = (UInt)VG_(snprintf)(call, sizeof call, "%s(", c->name);
-    for (UInt i = 0; i < c->nargs; i++)
-        n += (UInt)VG_(snprintf)(call + n, sizeof call - n, "%s0x%lx", i ? ", " : "", a[i]);
-    VG_(snprintf)(call + n, sizeof call - n, ")");
-    result_text(was, sizeof was, recorded);
-    result_text(would, sizeof would, modelled);
-    cap_diverged(call, was, would);
-}
-
-static void follow(UInt i, UWord *args, long recorded)
-{
-    long modelled = calls[i].model(args, recorded);
-    counts[i].calls++;
-    counts[i].errors += recorded < 0;
-    if (modelled != recorded) {
-        counts[i].divergent++;
-        compare(&calls[i], args, recorded, modelled);
+    struct trace_event e = { .type = TRACE_CALL, .word = { cap.call_ip, call, (u64)recorded } };
+    const NSegment *attached = call == TRACE_SHMAT && recorded >= 0 ? VG_(am_find_nsegment)((Addr)recorded) : NULL;
+    u64 file = TRACE_NO_FILE;
+    long refused = 0;
+    Bool zero = False;
+    for (UInt i = 0; i < trace_call_args(call); i++)
+        e.word[3 + i] = args[i];
+    if (call == TRACE_MMAP)
+        file_facts(args, recorded, &file, &refused, &zero);
+    e.word[9] = file;
+    e.word[10] = (u64)refused;
+    e.word[11] = zero;
+    if (attached) {
+        e.word[12] = attached->start;
+        e.word[13] = attached->end + 1 - attached->start;
+        e.word[14] = attached->hasW;
     }
+    cap_event(&e);
 }
 
 /* ---- children -------------------------------------------------------------------------------------------------- */
 
 enum { MAX_CHILDREN = 256, NR_kill = 62 };
-static struct { Int pid; struct proc *proc; } children[MAX_CHILDREN];
-static struct proc *being_born;
-static unsigned fork_flags;
+static Int children[MAX_CHILDREN];   /* process ids; 0: free                                                     */
+static Bool being_born;
+static UWord fork_flags;
 #define CLONE_VM 0x100
 #define CLONE_THREAD 0x10000
 
@@ -215,20 +70,19 @@ void cap_fork_in_parent(ThreadId tid) { (void)tid; cap.children++; }
 static void remember_child(long pid)
 {
     for (UInt i = 0; being_born && i < MAX_CHILDREN; i++)
-        if (!children[i].proc) {
-            children[i].pid = (Int)pid;
-            children[i].proc = being_born;
-            being_born = NULL;
+        if (!children[i]) {
+            children[i] = (Int)pid;
+            being_born = False;
+            cap_event1(TRACE_CHILD, (UWord)pid);
         }
 }
 
 static void child_ended(Int pid)
 {
     for (UInt i = 0; i < MAX_CHILDREN; i++)
-        if (children[i].proc && children[i].pid == pid) {
-            proc_exit(children[i].proc);
-            proc_free(children[i].proc);
-            children[i].proc = NULL;
+        if (children[i] == pid) {
+            children[i] = 0;
+            cap_event1(TRACE_CHILD_END, (UWord)pid);
         }
 }
 
@@ -236,13 +90,11 @@ static void child_ended(Int pid)
 static void forget_lost_children(void)
 {
     for (UInt i = 0; i < MAX_CHILDREN; i++)
-        if (children[i].proc && cap_raw_syscall(NR_kill, (UWord)children[i].pid, 0, 0) < 0)
-            child_ended(children[i].pid);
-    if (being_born) {
-        proc_exit(being_born);
-        proc_free(being_born);
-        being_born = NULL;
-    }
+        if (children[i] && cap_raw_syscall(NR_kill, (UWord)children[i], 0, 0) < 0)
+            child_ended(children[i]);
+    if (being_born)
+        cap_event(&(struct trace_event){ .type = TRACE_CHILD_LOST });
+    being_born = False;
 }
 
 /* clone3 never gets here: Valgrind answers it with ENOSYS, and the C library falls back to clone. */
@@ -251,17 +103,17 @@ void cap_before_fork(ThreadId tid)
     cap_switch_to(tid);
     forget_lost_children();
     if (cap.running)
-        proc_fork(cap.proc, cap.cpu, proc_name(cap.proc), fork_flags, &being_born);
+        being_born = cap_event1(TRACE_FORK, fork_flags);
 }
 
+/* Its children are not ours. */
 void cap_fork_in_child(ThreadId tid)
 {
     (void)tid;
-    if (!cap.running || !being_born)
+    if (!cap.running || !follow_child(cap.follower))
         return;
-    cap.proc = being_born;
-    being_born = NULL;
-    proc_run_on(cap.kernel, cap.cpu, cap.proc);
+    being_born = False;
+    VG_(memset)(children, 0, sizeof children);
     cap_start_counting_anew();
     cap.write_results = cap.opt.follow;
 }
@@ -366,7 +218,7 @@ void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res
     cap_leave_syscall(tid);
     for (UInt i = 0; i < CALLS; i++)
         if (calls[i].nr == nr) {
-            follow(i, args, r);
+            follow_one(calls[i].call, args, r);
             return;
         }
     if (nr == __NR_clock_gettime || nr == __NR_gettimeofday || nr == __NR_time)

@@ -157,9 +157,9 @@ static void write_machine(void)
 
 static void write_kernel(void)
 {
-    const struct mm_counters *c = proc_counters(cap.proc);
+    const struct mm_counters *c = proc_counters(follow_proc(cap.follower));
     struct mm_rss rss;
-    mm_rss(cap.proc, &rss);
+    mm_rss(follow_proc(cap.follower), &rss);
     count_over_exec("faults.", "minor", c->minor);
     count_over_exec("faults.", "major", c->major);
     for (UInt i = 0; i < MM_FAULT_KINDS; i++)
@@ -182,15 +182,15 @@ static void write_syscalls(void)
 {
     static const HChar *const columns[] = { "$name", "calls", "errors", "divergent", NULL };
     static const HChar *const divergences[] = { "$call", "$recorded", "$modelled", "count", NULL };
-    const struct cap_syscall_count *s;
+    const struct follow_count *s = follow_counts(cap.follower);
     const struct cap_divergence *d;
-    UInt n = cap_syscall_counts(&s);
+    UInt n;
     put_table("syscalls", columns);
-    for (UInt i = 0; i < n; i++) {
+    for (UInt i = 0; i < TRACE_CALLS; i++) {
         if (!s[i].calls)
             continue;
         put_begin("row");
-        put_string(s[i].name);
+        put_string(trace_call_name(i));
         put_number(s[i].calls);
         put_number(s[i].errors);
         put_number(s[i].divergent);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * follow.h - what follow.c (events) and follow_calls.c (system calls) share. */
+#ifndef PAGEWALK_SIM_FOLLOW_H
+#define PAGEWALK_SIM_FOLLOW_H
+
+#include "sim_internal.h"
+
+#include "pagewalk/trace.h"
+
+enum { FOLLOW_CHILDREN = 256, TRACE_PATH_BYTES = 4096 };
+
+struct follower {
+    struct sim *sim;
+    struct kernel *kernel;
+    struct proc *proc, *being_born;
+    struct { u64 pid; struct proc *proc; } child[FOLLOW_CHILDREN];
+    unsigned cpu, cpus;
+    struct sim_site site;         /* the system call instruction for which the kernel works now                      */
+    struct follow_hooks hooks;
+    void (*fold)(void *ctx, struct sim_site *s);
+    void *fold_ctx;
+    struct follow_count count[TRACE_CALLS];
+    struct mm_file *file[TRACE_FILES];
+};
+
+/* The kernel works for this instruction from now on. */
+void follow_pays(struct follower *f, u64 ip);
+bool follow_call(struct follower *f, const struct trace_event *e);
+
+#endif

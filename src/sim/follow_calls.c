@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ * follow_calls.c - the memory system calls of a followed program: each is made by the model too, results are compared,
+ * and where they differ the host's is adopted and the difference counted.  Called by follow.c. */
+#include "follow.h"
+
+#include "base/text.h"
+
+/* A TRACE_CALL's words by name. */
+struct call {
+    const u64 *a;              /* arguments                                                                       */
+    long recorded;
+    struct mm_file *file;      /* behind the descriptor of mmap; NULL: none                                       */
+    long refused;              /* what mmap says to such a descriptor: 0, or -errno                               */
+    bool zero_device;          /* private mappings of it are anonymous memory                                     */
+    u64 start, bytes;          /* of what shmat attached; 0 bytes: nothing                                        */
+    bool writable;
+};
+
+static long model_mmap(struct proc *p, const struct call *c)
+{
+    const u64 *a = c->a;
+    int flags = (int)a[3], prot = (int)a[2];
+    const bool fixed = flags & (MM_MAP_FIXED | MM_MAP_FIXED_NOREPLACE);
+    struct mm_file *f = NULL;
+    long r;
+    if (!(flags & MM_MAP_ANONYMOUS) && c->refused && c->recorded < 0 && (c->refused == -MM_EBADF || a[1]))
+        return c->refused;
+    if (!(flags & (MM_MAP_ANONYMOUS | MM_MAP_SHARED)) && c->zero_device)
+        flags |= MM_MAP_ANONYMOUS;
+    if (!(flags & MM_MAP_ANONYMOUS) && !(f = c->file))
+        return -MM_EBADF;
+    if (c->recorded >= 0 && !fixed)
+        mm_adopt_address(p, (u64)c->recorded);
+    r = mm_mmap(p, a[0], a[1], prot, flags, f, a[5]);
+    if (c->recorded >= 0 && r != c->recorded)
+        mm_mmap(p, (u64)c->recorded, a[1], prot, (flags & ~MM_MAP_FIXED_NOREPLACE) | MM_MAP_FIXED, f, a[5]);
+    if (c->recorded < 0 && r >= 0)
+        mm_munmap(p, (u64)r, a[1]);
+    return r;
+}
+
+static long model_munmap(struct proc *p, const struct call *c)
+{
+    if (c->recorded < 0 && c->a[1] && !(c->a[0] & PAGE_MASK_LOW))
+        return c->recorded;         /* the model must not unmap what the program still has */
+    return mm_munmap(p, c->a[0], c->a[1]);
+}
+
+static long model_mprotect(struct proc *p, const struct call *c) { return mm_mprotect(p, c->a[0], c->a[1], (int)c->a[2]); }
+
+/* The host gave no protection keys, so a successful call has none: it is mprotect. */
+static long model_pkey_mprotect(struct proc *p, const struct call *c)
+{
+    return c->recorded < 0 ? c->recorded : model_mprotect(p, c);
+}
+
+/* The host's heap may end earlier; a refusal there is a difference like any other. */
+static long model_brk(struct proc *p, const struct call *c)
+{
+    long r = mm_brk(p, c->a[0]);
+    if (r != c->recorded)
+        mm_brk(p, (u64)c->recorded);
+    return r;
+}
+
+static u64 up(u64 bytes) { return page_up(bytes); }
+
+/* The host refuses what it does not know (old length 0, MREMAP_DONTUNMAP) and what it has no room for. */
+static void undo_mremap(struct proc *p, const u64 *a, long r)
+{
+    if (r != (long)a[0] && a[1] && !(a[3] & MM_MREMAP_DONTUNMAP))
+        mm_mremap(p, (u64)r, a[2], a[1], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, a[0]);
+    else if (r != (long)a[0])
+        mm_munmap(p, (u64)r, a[2]);
+    else if (up(a[2]) > up(a[1]))
+        mm_munmap(p, a[0] + up(a[1]), up(a[2]) - up(a[1]));
+}
+
+static long model_mremap(struct proc *p, const struct call *c)
+{
+    const u64 *a = c->a;
+    long r;
+    if (c->recorded >= 0 && c->recorded != (long)a[0] && !(a[3] & MM_MREMAP_FIXED))
+        mm_adopt_address(p, (u64)c->recorded);
+    r = mm_mremap(p, a[0], a[1], a[2], (int)a[3], a[4]);
+    if (c->recorded >= 0 && r >= 0 && r != c->recorded) /* the model found room in place: move after it */
+        mm_mremap(p, (u64)r, a[2], a[2], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, (u64)c->recorded);
+    if (c->recorded < 0 && r >= 0)
+        undo_mremap(p, a, r);
+    return r >= 0 && c->recorded >= 0 ? c->recorded : r;
+}
+
+static long model_madvise(struct proc *p, const struct call *c) { return mm_madvise(p, c->a[0], c->a[1], (int)c->a[2]); }
+static long model_mlock(struct proc *p, const struct call *c) { return mm_mlock2(p, c->a[0], c->a[1], 0); }
+static long model_mlock2(struct proc *p, const struct call *c) { return mm_mlock2(p, c->a[0], c->a[1], (int)c->a[2]); }
+static long model_munlock(struct proc *p, const struct call *c) { return mm_munlock(p, c->a[0], c->a[1]); }
+static long model_mlockall(struct proc *p, const struct call *c) { return mm_mlockall(p, (int)c->a[0]); }
+static long model_munlockall(struct proc *p, const struct call *c) { (void)c; return mm_munlockall(p); }
+static long model_msync(struct proc *p, const struct call *c) { return mm_msync(p, c->a[0], c->a[1], (int)c->a[2]); }
+
+/* As Linux does it: a page's worth of answers at a time (do_mincore). */
+static long model_mincore(struct proc *p, const struct call *c)
+{
+    u8 vec[PAGE_BYTES];
+    const u64 room = sizeof vec * PAGE_BYTES;
+    u64 at = c->a[0], left = c->a[1];
+    long r;
+    if (c->recorded < 0)
+        return c->recorded;
+    do {
+        u64 part = left < room ? left : room;
+        r = mm_mincore(p, at, part, vec);
+        at += part;
+        left -= part;
+    } while (!r && left);
+    return r;
+}
+
+/* System V shared memory: shared anonymous memory to the model. */
+static long model_shmat(struct proc *p, const struct call *c)
+{
+    if (c->recorded < 0 || !c->bytes)
+        return c->recorded;
+    return mm_mmap(p, c->start, c->bytes, MM_PROT_READ | (c->writable ? MM_PROT_WRITE : 0), MM_MAP_SHARED | MM_MAP_ANONYMOUS | MM_MAP_FIXED,
+                   NULL, 0);
+}
+
+static long model_shmdt(struct proc *p, const struct call *c)
+{
+    struct mm_vma_view vma;
+    if (c->recorded < 0 || !mm_find_vma(p, c->a[0], &vma) || vma.start != c->a[0])
+        return c->recorded;
+    return mm_munmap(p, vma.start, vma.end - vma.start);
+}
+
+static const struct { char name[14]; u8 args; long (*model)(struct proc *p, const struct call *c); } calls[TRACE_CALLS] = {
+    [TRACE_MMAP] = { "mmap", 6, model_mmap },
+    [TRACE_MUNMAP] = { "munmap", 2, model_munmap },
+    [TRACE_MPROTECT] = { "mprotect", 3, model_mprotect },
+    [TRACE_BRK_CALL] = { "brk", 1, model_brk },
+    [TRACE_MREMAP] = { "mremap", 5, model_mremap },
+    [TRACE_MADVISE] = { "madvise", 3, model_madvise },
+    [TRACE_MLOCK] = { "mlock", 2, model_mlock },
+    [TRACE_MLOCK2] = { "mlock2", 3, model_mlock2 },
+    [TRACE_MUNLOCK] = { "munlock", 2, model_munlock },
+    [TRACE_MLOCKALL] = { "mlockall", 1, model_mlockall },
+    [TRACE_MUNLOCKALL] = { "munlockall", 0, model_munlockall },
+    [TRACE_MSYNC] = { "msync", 3, model_msync },
+    [TRACE_MINCORE] = { "mincore", 3, model_mincore },
+    [TRACE_SHMAT] = { "shmat", 3, model_shmat },
+    [TRACE_SHMDT] = { "shmdt", 1, model_shmdt },
+    [TRACE_PKEY_MPROTECT] = { "pkey_mprotect", 4, model_pkey_mprotect },
+};
+
+const char *trace_call_name(u32 call) { return call < TRACE_CALLS ? calls[call].name : "?"; }
+unsigned trace_call_args(u32 call) { return call < TRACE_CALLS ? calls[call].args : 0; }
+
+/* ---- comparing ------------------------------------------------------------------------------------------------------- */
+
+/* "-ENOMEM", "0x7f0000000000" */
+static void result_text(struct text *t, long r)
+{
+    const bool error = r < 0 && r > -4096;
+    const char *name = error ? mm_errno_name((int)-r) : NULL;
+    if (error)
+        text_char(t, '-');
+    if (name)
+        text_str(t, name);
+    else if (error)
+        text_dec(t, (u64)-r);
+    else
+        text_0x(t, (u64)r);
+    text_char(t, 0);
+}
+
+static void call_text(struct text *t, u32 call, const u64 *a)
+{
+    text_str(t, calls[call].name);
+    text_char(t, '(');
+    for (u32 i = 0; i < calls[call].args; i++) {
+        text_str(t, i ? ", " : "");
+        text_0x(t, a[i]);
+    }
+    text_str(t, ")");
+    text_char(t, 0);
+}
+
+static void report(const struct follower *f, u32 call, const struct call *c, long modelled)
+{
+    struct text what = { 0 }, was = { 0 }, would = { 0 };
+    call_text(&what, call, c->a);
+    result_text(&was, c->recorded);
+    result_text(&would, modelled);
+    f->hooks.differs(f->hooks.ctx, what.buf, was.buf, would.buf);
+}
+
+bool follow_call(struct follower *f, const struct trace_event *e)
+{
+    const u64 *w = e->word;
+    const u32 call = (u32)w[1];
+    const struct call c = { .a = w + 3, .recorded = (long)w[2], .file = w[9] < TRACE_FILES ? f->file[w[9]] : NULL, .refused = (long)w[10],
+                            .zero_device = w[11] != 0, .start = w[12], .bytes = w[13], .writable = w[14] != 0 };
+    long modelled;
+    if (w[1] >= TRACE_CALLS)
+        return false;
+    follow_pays(f, w[0]);
+    modelled = calls[call].model(f->proc, &c);
+    f->count[call].calls++;
+    f->count[call].errors += c.recorded < 0;
+    if (modelled != c.recorded) {
+        f->count[call].divergent++;
+        report(f, call, &c, modelled);
+    }
+    return true;
+}
