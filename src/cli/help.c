@@ -37,6 +37,7 @@ static const char help_run[] =
 "\n"
 "To check pagewalk itself\n"
 "  --check             compare every translation with a second, naive model (slow)\n"
+"  --check-flush       say where the modelled kernel failed to invalidate a cached translation (slow)\n"
 "  --no-filter         send every access to the model (slow; the numbers must be the same)\n"
 "\n"
 "Exit status: the program's own; 128+N when signal N killed it; 125 a failure of pagewalk; 126 the\n"

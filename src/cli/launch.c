@@ -68,7 +68,7 @@ void results_name(const char *name, pid_t pid, char to[PATH_MAX])
 
 /* ---- the tool's arguments --------------------------------------------------------------------------------------------- */
 
-#define TOOL_OPTIONS_MAX 16
+#define TOOL_OPTIONS_MAX 24
 
 struct tool_arguments { char *argv[TOOL_OPTIONS_MAX + 1]; unsigned n; };
 
@@ -115,8 +115,9 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     if (o->ram_bytes)
         add(&a, "--pw-ram=%llu", (unsigned long long)o->ram_bytes);
     add(&a, "--pw-check=%s", o->check ? "yes" : "no");
-    /* The twin must see what the filter would skip. */
-    add(&a, "--pw-filter=%s", o->filter && !o->check ? "yes" : "no");
+    add(&a, "--pw-check-flush=%s", o->check_flush ? "yes" : "no");
+    /* The twin and the checker must see what the filter would skip. */
+    add(&a, "--pw-filter=%s", o->filter && !o->check && !o->check_flush ? "yes" : "no");
     add(&a, "--trace-children=%s", o->trace_children ? "yes" : "no");
     add(&a, "--pw-follow=%s", o->trace_children ? "yes" : "no");
     add(&a, "--pw-name=%s", o->program[0]);

@@ -11,7 +11,7 @@
 #define CPUS_MAX 64
 #define RAM_LEAST_BYTES (16ull << 20)
 
-enum { OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
+enum { OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
 
 #define VIEW_OPTIONS \
     { "json", required_argument, NULL, OPT_VIEW + VIEW_JSON }, { "callgrind", required_argument, NULL, OPT_VIEW + VIEW_CALLGRIND }, \
@@ -112,6 +112,9 @@ static int run_option(int option, struct run_options *o)
     case OPT_CHECK:
         o->check = true;
         return 0;
+    case OPT_CHECK_FLUSH:
+        o->check_flush = true;
+        return 0;
     case OPT_NO_FILTER:
         o->filter = false;
         return 0;
@@ -128,7 +131,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM },
         { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
-        { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP }, { 0 } };
+        { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP }, { 0 } };
     int option, status;
 
     *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };

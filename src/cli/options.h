@@ -22,7 +22,7 @@ struct run_options {
     const char *profile;              /* a built-in one's name, or a whole profile as text                        */
     unsigned cpus;
     u64 ram_bytes;                    /* 0: as much as this machine has                                           */
-    bool trace_children, check, filter, keep;
+    bool trace_children, check, check_flush, filter, keep;
     char **program;                   /* the program and its arguments, ended by NULL                             */
 };
 

@@ -163,6 +163,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "divergences", json_of_divergences(r->results, s));
     json_object_set_new(o, "shootdowns", json_of_shootdowns(s));
     json_object_set_new(o, "check", json_of_check(s));
+    json_object_set_new(o, "check_flush", json_of_check_flush(r->results, s));
     json_object_set_new(o, "functions", place_list(places_functions(r->results), function_place));
     json_object_set_new(o, "lines", place_list(places_lines(r->results), line_place));
     json_object_set_new(o, "mappings", place_list(places_mappings(r->results), mapping_place));

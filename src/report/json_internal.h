@@ -32,7 +32,8 @@ json_t *json_of_page_tables(const struct summary *s);
 json_t *json_of_shootdowns(const struct summary *s);
 json_t *json_of_syscalls(const struct results *r, const struct summary *s);
 json_t *json_of_divergences(const struct results *r, const struct summary *s);
-json_t *json_of_check(const struct summary *s); /* null when the run did not check                                */
+json_t *json_of_check(const struct summary *s); /* null when the run did not check; the same below                */
+json_t *json_of_check_flush(const struct results *r, const struct summary *s);
 
 json_t *report_document(const struct report *r); /* the whole report (docs/json.md); NULL: no memory              */
 

@@ -100,3 +100,19 @@ json_t *json_of_check(const struct summary *s)
     json_put(o, "differences", s->check_differences);
     return o;
 }
+
+json_t *json_of_check_flush(const struct results *r, const struct summary *s)
+{
+    static const struct json_key keys[] = {
+        { "use", "$use" }, { "change", "$change" }, { "rule", "rule" }, { "missing", "missing" }, { "count", "count" } };
+    json_t *o;
+
+    if (!s->flush_uses.known)
+        return json_null();
+    o = json_group("exact");
+    json_put(o, "uses", s->flush_uses);
+    json_put(o, "missing", s->flush_missing);
+    json_put(o, "not_needed", s->flush_not_needed);
+    json_object_set_new(o, "list", json_of_table(results_table(r, "flushes"), keys, sizeof keys / sizeof keys[0]));
+    return o;
+}

@@ -32,6 +32,8 @@ static const struct { const char *name; size_t at; } counts[] = {
     { "tlb.flush_pages", AT(flush_pages) }, { "tlb.flush_full", AT(flush_full) },
     { "tlb.shootdown_ipis", AT(shootdown_ipis) },
     { "check.accesses", AT(check_accesses) }, { "check.differences", AT(check_differences) },
+    { "check_flush.uses", AT(flush_uses) }, { "check_flush.missing", AT(flush_missing) },
+    { "check_flush.not_needed", AT(flush_not_needed) },
 };
 
 static struct num sum(const struct num *a, size_t n)

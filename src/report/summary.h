@@ -38,6 +38,7 @@ struct summary {
     struct num rss_anon, rss_file, rss_shmem, rss, rss_peak, tables, peak_tables;
     struct num flush_pages, flush_full, shootdown_ipis;
     struct num check_accesses, check_differences;
+    struct num flush_uses, flush_missing, flush_not_needed;   /* --check-flush                                  */
     struct num syscalls, divergent;                           /* sums over the tables                           */
 };
 

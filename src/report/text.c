@@ -14,6 +14,7 @@
 
 /* The first column, where the rows are named. */
 #define LABEL_COLUMNS 19
+#define FLUSHES_SHOWN 5
 
 /* ---- pieces ---------------------------------------------------------------------------------------------------- */
 
@@ -143,6 +144,32 @@ static void headline(struct text_view *v)
 
 /* ---- what the reader should know -------------------------------------------------------------------------------- */
 
+/* --check-flush: how often, then the first of each kind that was missing, in full however wide. */
+static void flushes(struct text_view *v)
+{
+    const struct results_table *t = results_table(v->report->results, "flushes");
+    const struct summary *s = v->sum;
+    char text[512];
+
+    text_label(v, "check-flush", "");
+    text_number(v, s->flush_uses);
+    text_detail(v, "uses of cached entries");
+    screen_put(&v->screen, PLAIN, ", ");
+    screen_printf(&v->screen, num_positive(s->flush_missing) ? ALARM : GOOD, "%s without the invalidation due", format_num(s->flush_missing).text);
+    text_end(v);
+    for (size_t i = 0, shown = 0; i < table_rows(t) && shown < FLUSHES_SHOWN; i++) {
+        if (!num_positive(table_num(t, i, table_column(t, "missing"))))
+            continue;
+        format_name(text, sizeof text, table_text(t, i, table_column(t, "$use")), sizeof text, CUT_END);
+        screen_printf(&v->screen, WARN, "    %s x %s", format_num(table_num(t, i, table_column(t, "count"))).text, text);
+        text_end(v);
+        format_name(text, sizeof text, table_text(t, i, table_column(t, "$change")), sizeof text, CUT_END);
+        screen_printf(&v->screen, PLAIN, "      %s", text);
+        text_end(v);
+        shown++;
+    }
+}
+
 static void notes(struct text_view *v)
 {
     const struct summary *s = v->sum;
@@ -155,6 +182,8 @@ static void notes(struct text_view *v)
         screen_printf(&v->screen, num_positive(s->check_differences) ? ALARM : GOOD, "%s differ", format_num(s->check_differences).text);
         text_end(v);
     }
+    if (s->flush_uses.known)
+        flushes(v);
     if (num_positive(s->children_not_followed)) {
         text_end(v);
         screen_printf(&v->screen, WARN, "Not in these numbers: %s child process%s; --trace-children follows them.",

@@ -133,7 +133,9 @@ static bool do_cpu(struct follower *f, const struct trace_event *e)
 
 static bool do_fork(struct follower *f, const struct trace_event *e)
 {
+    sim_doing(f->sim, f->cpu, "fork");
     proc_fork(f->proc, f->cpu, proc_name(f->proc), (unsigned)e->word[0], &f->being_born);
+    sim_doing(f->sim, f->cpu, "");
     return true;
 }
 

@@ -204,7 +204,9 @@ bool follow_call(struct follower *f, const struct trace_event *e)
     if (w[1] >= TRACE_CALLS)
         return false;
     follow_pays(f, w[0]);
+    sim_doing(f->sim, f->cpu, calls[call].name);
     modelled = calls[call].model(f->proc, &c);
+    sim_doing(f->sim, f->cpu, "");
     f->count[call].calls++;
     f->count[call].errors += c.recorded < 0;
     if (modelled != c.recorded) {

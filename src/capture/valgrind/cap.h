@@ -38,7 +38,7 @@ struct cap_options {
     const HChar *profile;
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
-    Bool check, filter, follow;
+    Bool check, check_flush, filter, follow;
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
@@ -201,6 +201,12 @@ void cap_differs(void *ctx, const char *call, const char *recorded, const char *
 
 /* main.c: the machine's counters of this process, over all CPUs */
 void cap_machine_stats(struct mmu_stats *sum);
+
+/* flushes.c: --check-flush */
+void cap_check_flushes(void);
+void cap_forget_flushes(void);
+void cap_put_flush_counts(void);
+void cap_put_flush_table(void);
 
 /* write.c */
 void cap_write_results(void);

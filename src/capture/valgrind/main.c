@@ -19,6 +19,7 @@ static Bool option(const HChar *arg)
     else if VG_BINT_CLO(arg, "--pw-cpus", cap.opt.cpus, 1, 64) {}
     else if VG_STR_CLO(arg, "--pw-ram", number) { cap.opt.ram_bytes = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BOOL_CLO(arg, "--pw-check", cap.opt.check) {}
+    else if VG_BOOL_CLO(arg, "--pw-check-flush", cap.opt.check_flush) {}
     else if VG_BOOL_CLO(arg, "--pw-filter", cap.opt.filter) {}
     else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
     else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
@@ -110,6 +111,7 @@ static void begin_session(void)
     cfg.machine.features = cap.profile->features;
     cfg.machine.profile = cap.profile;
     cfg.machine.ram = sparse(cfg.machine.ram_bytes);
+    cfg.check_flush = cap.opt.check_flush;
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = thp(cap.opt.thp);
     cfg.kernel.mmap_min_addr = cap.opt.mmap_min_addr;
@@ -122,6 +124,7 @@ static void begin_session(void)
     begin_following();
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
+    cap_check_flushes();
 }
 
 static void subtract(struct mmu_stats *s, const struct mmu_stats *before)
@@ -171,6 +174,7 @@ void cap_start_counting_anew(void)
     sim_forget_costs(cap.sim);
     follow_forget_counts(cap.follower);
     cap_forget_divergences();
+    cap_forget_flushes();
     cap_forget_results_before_exec();
 }
 

@@ -272,6 +272,7 @@ static void write_program(void)
         put_count("check.accesses", check.accesses);
         put_count("check.differences", check.differences);
     }
+    cap_put_flush_counts();
 }
 
 void cap_write_results(void)
@@ -288,6 +289,7 @@ void cap_write_results(void)
     write_arguments();          /* may be long: what cap_read_results_before_exec() looks for comes first */
     write_arrays();
     write_syscalls();
+    cap_put_flush_table();
     write_tables();
     if (!put_close())
         VG_(umsg)("pagewalk: cannot write all of %s\n", path);

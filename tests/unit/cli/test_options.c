@@ -35,7 +35,7 @@ static void defaults(void **state)
     assert_int_equal(o.cpus, 1);
     assert_int_equal(o.view.top, 5);
     assert_true(o.filter);
-    assert_false(o.check || o.keep || o.trace_children || o.view.quiet);
+    assert_false(o.check || o.check_flush || o.keep || o.trace_children || o.view.quiet);
     assert_null(o.results);
     assert_null(o.view.file[VIEW_JSON]);
     assert_true(o.ram_bytes == 0);
@@ -62,7 +62,7 @@ static void every_option(void **state)
     struct run_options o;
     (void)state;
 
-    assert_int_equal(RUN(&o, "run -o f --json=- --callgrind g --cpu zen3 --cpus 4 --top 9 --ram 2G --check --no-filter --keep --trace-children p"), 0);
+    assert_int_equal(RUN(&o, "run -o f --json=- --callgrind g --cpu zen3 --cpus 4 --top 9 --ram 2G --check --check-flush --no-filter --keep --trace-children p"), 0);
     assert_string_equal(o.results, "f");
     assert_string_equal(o.view.file[VIEW_JSON], "-");
     assert_string_equal(o.view.file[VIEW_CALLGRIND], "g");
@@ -70,7 +70,7 @@ static void every_option(void **state)
     assert_int_equal(o.cpus, 4);
     assert_int_equal(o.view.top, 9);
     assert_true(o.ram_bytes == 2ull << 30);
-    assert_true(o.check && o.keep && o.trace_children && !o.filter);
+    assert_true(o.check && o.check_flush && o.keep && o.trace_children && !o.filter);
 }
 
 static void refused(void **state)

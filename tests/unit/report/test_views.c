@@ -291,7 +291,42 @@ static void json_values(void **state)
     ASSERT_STRING(j, "profile.arrays.1.replacement", "(MRU+1)%3-PLRU4");
     ASSERT_STRING(j, "certainty.walk_cycles", "estimated");
     assert_true(json_is_null(at(j, "check")));
+    assert_true(json_is_null(at(j, "check_flush")));
     json_decref(j);
+    report_free(&r);
+}
+
+/* --check-flush: what was found is said, and 0 is said, too; without it nothing is. */
+static void missing_invalidations(void **state)
+{
+    static const char counts[] = "count\tcheck_flush.uses\t5000\ncount\tcheck_flush.not_needed\t3\n", none[] = "count\tcheck_flush.missing\t0\n",
+        some[] = "count\tcheck_flush.missing\t2\ntable\tflushes\t$use\t$change\trule\tmissing\tcount\n"
+                 "row\tneedless\tPTE\t92\t0\t3\nrow\tflush missing: cpu1 store\tPTE at 0x4008 was 0x7\t90\t1\t2\n";
+    char body[512];
+    (void)state;
+
+    for (int found = 0; found < 2; found++) {
+        snprintf(body, sizeof body, "%s%s", counts, found ? some : none);
+        struct report r = report_of(body);
+        char *text = text_of(&r, 5, 100, false);
+        json_t *j = json_of(&r);
+        assert_non_null(strstr(text, "5,000   uses of cached entries"));
+        assert_int_equal(strstr(text, "0 without the invalidation due") == NULL, found);
+        assert_int_equal(strstr(text, "    2 x flush missing: cpu1 store\n      PTE at 0x4008 was 0x7\n") != NULL, found);
+        assert_null(strstr(text, "needless"));
+        ASSERT_INT(j, "check_flush.missing", found * 2);
+        ASSERT_INT(j, "check_flush.not_needed", 3);
+        assert_int_equal(json_array_size(at(j, "check_flush.list")), found * 2);
+        if (found)
+            ASSERT_INT(j, "check_flush.list.1.rule", 90);
+        json_decref(j);
+        free(text);
+        report_free(&r);
+    }
+    struct report r = sample_report();
+    char *text = text_of(&r, 5, 100, false);
+    assert_null(strstr(text, "check-flush"));
+    free(text);
     report_free(&r);
 }
 
@@ -378,7 +413,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words), cmocka_unit_test(summary), cmocka_unit_test(lines_fit), cmocka_unit_test(nothing_known),
         cmocka_unit_test(quiet_programs_have_short_summaries), cmocka_unit_test(names_cannot_command_the_terminal),
-        cmocka_unit_test(functions), cmocka_unit_test(json_values), cmocka_unit_test(json_unknown_and_strange),
+        cmocka_unit_test(functions), cmocka_unit_test(json_values), cmocka_unit_test(missing_invalidations), cmocka_unit_test(json_unknown_and_strange),
         cmocka_unit_test(callgrind), cmocka_unit_test(callgrind_names_keep_to_their_line),
     };
     sample_file = argc > 1 ? argv[1] : "gzip.results";
