@@ -329,10 +329,17 @@ void mm_tag(struct proc *p, u64 tag);
 void mm_show_maps(const struct proc *p, const struct pw_out *out);      /* /proc/PID/maps                        */
 void mm_show_status(const struct proc *p, const struct pw_out *out);    /* the Vm* and Rss* lines                */
 void mm_show_smaps(const struct proc *p, const struct pw_out *out);
+void mm_show_smaps_rollup(const struct proc *p, const struct pw_out *out);
+void mm_show_statm(const struct proc *p, const struct pw_out *out);
+void mm_show_numa_maps(const struct proc *p, const struct pw_out *out); /* one node                             */
+/* Of these two the lines that this kernel has numbers for. */
+void kernel_show_vmstat(const struct kernel *k, const struct pw_out *out);
 void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out);
 void kernel_show_buddyinfo(const struct kernel *k, const struct pw_out *out);
 /* /proc/PID/pagemap's word for one page, PFN bits zero. */
 u64 mm_pagemap(const struct proc *p, u64 addr);
+/* The words of so many pages from addr on. */
+void mm_pagemap_read(const struct proc *p, u64 addr, u64 *words, u64 pages);
 /* "EINVAL" for 22; NULL if unknown. */
 const char *mm_errno_name(int err);
 

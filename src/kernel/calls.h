@@ -350,7 +350,8 @@ void mm_inherit(struct mm *mm, const struct mm *from);
 void mm_put(struct mm *mm);
 struct mm *fork_mm(struct mm *parent);
 
-/* show_maps.c */
+/* show_maps.c, show_status.c */
+u64 frames_huge_cached(const struct kernel *k, enum frame_kind kind);
 void show_vma_line(const struct vma *v, const struct pw_out *out);
 const char *vma_shown_name(const struct vma *v);
 

@@ -162,6 +162,7 @@ enum fault_result fault_handle(struct fault *f)
     struct mm_trap_result *o = f->out;
     enum fault_result r = by_entry(f);
 
+    k->faults += r != FAULT_WAIT;
     o->addr = f->addr;
     if (r != FAULT_DONE)
         return r;

@@ -220,6 +220,7 @@ static enum fault_result get_page(struct fault *f, struct frame **page)
     } else {
         EXPLAIN(f->mm->k, "file: page %d is not in memory: read from the disk (major)", index);
         f->out->major = true;
+        f->mm->k->major_faults++;
         if (readahead_miss(file, f->vma, index))
             *page = cache_peek(i, index);
     }

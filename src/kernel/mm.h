@@ -48,6 +48,7 @@ enum {
 
 #define TASK_SIZE 0x7ffffffff000ull
 #define MMAP_BASE 0x7ffff7fff000ull /* address randomisation off, 8 MiB stack limit                          */
+#define VSYSCALL 0xffffffffff600000ull     /* the page every process sees, a mapping of none               */
 #define MAP32_START 0x40000000ull
 #define MAP32_END 0x80000000ull
 #define STACK_GUARD_BYTES (256 * PAGE_BYTES)
@@ -380,7 +381,8 @@ struct kernel {
     bool pku;                             /* CR4.PKE is set                                                   */
     bool pcid, kpti;                      /* CR4.PCIDE is set; every address space has two top tables          */
     u64 last_ctx_id;
-    u64 pins;                             /* of all pages                                                     */
+    u64 pins, pins_ever;                  /* of all pages: now, and taken since the start                     */
+    u64 faults, major_faults;             /* of all processes, as /proc/vmstat counts                         */
     u64 dirty_bits;                       /* what pte_mkdirty sets: D, and soft-dirty if it is tracked        */
     u64 new_flags;                        /* of every new mapping: VM_SOFTDIRTY, if it is tracked             */
     struct pw_out explain;

@@ -43,6 +43,7 @@ static bool take_pin(struct mm *mm, struct frame *head)
         ++*folio_pins(head);
     mm->has_pinned = true;
     mm->k->pins++;
+    mm->k->pins_ever++;
     return true;
 }
 

@@ -79,13 +79,13 @@ void show_vma_line(const struct vma *v, const struct pw_out *out)
 
 void mm_show_maps(const struct proc *p, const struct pw_out *out)
 {
-    static const char vsyscall[] =
-        "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+    struct vma gate = { .start = VSYSCALL, .end = VSYSCALL + PAGE_BYTES, .flags = VM_EXEC, .name = "[vsyscall]", .mm = p->mm };
 
-    for (const struct vma *v = p->mm ? p->mm->first : NULL; v; v = v->next)
+    if (!p->mm)
+        return;
+    for (const struct vma *v = p->mm->first; v; v = v->next)
         show_vma_line(v, out);
-    if (p->mm)
-        out->put(out->ctx, vsyscall, sizeof vsyscall - 1);
+    show_vma_line(&gate, out);
 }
 
 u64 mm_generation(const struct proc *p) { return p->k->generation; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * show_status.c - the Vm and Rss lines of /proc/PID/status, and the system's meminfo and buddyinfo.  Called by the
+ * show_status.c - the Vm and Rss lines of /proc/PID/status, statm, and the system's meminfo and buddyinfo.  Called by the
  * embedder.  Of meminfo only the lines that this kernel has numbers for are printed. */
 #include "calls.h"
 
@@ -44,8 +44,26 @@ void mm_show_status(const struct proc *p, const struct pw_out *out)
         put_line(out, rows[i].name, 0, rows[i].pages);
 }
 
+/* Sizes in pages: all, resident, of these shared, code, (unused), data and stack, (unused). */
+void mm_show_statm(const struct proc *p, const struct pw_out *out)
+{
+    const struct mm *mm = p->mm;
+    struct text t = { .len = 0 };
+    struct mm_rss r;
+
+    mm_rss(p, &r);
+    const u64 shared = mm ? r.file_pages + r.shmem_pages : 0;
+    const u64 columns[] = { mm ? mm->total_vm : 0, mm ? shared + r.anon_pages : 0, shared, mm ? text_pages(mm) : 0, 0,
+                            mm ? mm->data_vm + mm->stack_vm : 0, 0 };
+    for (size_t i = 0; i < COUNT_OF(columns); i++) {
+        text_dec(&t, columns[i]);
+        text_char(&t, i + 1 < COUNT_OF(columns) ? ' ' : '\n');
+    }
+    text_emit(&t, out);
+}
+
 /* Pages of the page cache in folios of 2 MiB. */
-static u64 huge_cached(const struct kernel *k, enum frame_kind kind)
+u64 frames_huge_cached(const struct kernel *k, enum frame_kind kind)
 {
     u64 pages = 0;
 
@@ -89,9 +107,9 @@ void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
         { "Mapped:", k->mapped_frames[FRAME_FILE] + k->mapped_frames[FRAME_SHMEM] }, { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
         { "CommitLimit:", limits_commit_pages(k) }, { "Committed_AS:", k->committed },
         { "AnonHugePages:", k->pmd_mapped[FRAME_ANON] * PTRS_PER_TABLE },
-        { "ShmemHugePages:", huge_cached(k, FRAME_SHMEM) },
+        { "ShmemHugePages:", frames_huge_cached(k, FRAME_SHMEM) },
         { "ShmemPmdMapped:", k->pmd_mapped[FRAME_SHMEM] * PTRS_PER_TABLE },
-        { "FileHugePages:", huge_cached(k, FRAME_FILE) },
+        { "FileHugePages:", frames_huge_cached(k, FRAME_FILE) },
         { "FilePmdMapped:", k->pmd_mapped[FRAME_FILE] * PTRS_PER_TABLE },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)

@@ -46,6 +46,7 @@ static const struct command {
     { "punch", cmd_punch, 4, 4, NEED_KERNEL, "punch NAME OFFSET LENGTH" },
     { "meminfo", cmd_meminfo, 1, 1, NEED_KERNEL, "meminfo" },
     { "buddyinfo", cmd_buddyinfo, 1, 1, NEED_KERNEL, "buddyinfo" },
+    { "vmstat", cmd_vmstat, 1, 1, NEED_KERNEL, "vmstat" },
     { "close", cmd_close, 2, 2, NEED_KERNEL, "close FILE" },
     { "sys", cmd_sys, 2, 3, NEED_KERNEL, "sys FILE [VALUE]" },
     { "khugepaged", cmd_khugepaged, 1, 2, NEED_KERNEL, "khugepaged [SCANS]" },

@@ -85,7 +85,7 @@ command_fn cmd_machine, cmd_boot, cmd_explain, cmd_check, cmd_clock;
 command_fn cmd_set, cmd_get, cmd_poke, cmd_peek, cmd_access, cmd_invlpg, cmd_invpcid;
 command_fn cmd_invlpga, cmd_invlpgb, cmd_tlbsync;
 command_fn cmd_tlb, cmd_psc, cmd_walk, cmd_stats, cmd_tlbstate;
-command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo;
+command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo, cmd_vmstat;
 command_fn cmd_sys, cmd_khugepaged;               /* sys_cmds.c                                                  */
 
 typedef bool process_fn(struct interp *in, struct process *p, const struct words *w);
@@ -96,7 +96,7 @@ process_fn cmd_userfaultfd, cmd_uffd;             /* uffd_cmds.c                
 process_fn cmd_clear_refs, cmd_pagemap_scan;      /* scan_cmds.c                                                 */
 process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
-process_fn cmd_faults, cmd_flushes, cmd_maps, cmd_smaps, cmd_status, cmd_pagemap;  /* proc_views.c                            */
+process_fn cmd_faults, cmd_flushes, cmd_maps, cmd_smaps, cmd_smaps_rollup, cmd_status, cmd_statm, cmd_numa_maps, cmd_pagemap; /* proc_views.c */
 
 bool is_reserved_name(struct word w);             /* interp.c: the name of a command                             */
 /* May it name a process or a file?  false: answered with an error. */

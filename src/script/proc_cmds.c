@@ -131,6 +131,8 @@ bool cmd_meminfo(struct interp *in, const struct words *w) { (void)w; return lis
 
 bool cmd_buddyinfo(struct interp *in, const struct words *w) { (void)w; return listing(in, kernel_show_buddyinfo); }
 
+bool cmd_vmstat(struct interp *in, const struct words *w) { (void)w; return listing(in, kernel_show_vmstat); }
+
 bool cmd_check(struct interp *in, const struct words *w)
 {
     const char *broken = mm_check(in->kernel);
@@ -250,6 +252,7 @@ static const struct {
     { "execve", do_execve, 2, 3 },    { "on", do_on, 3, 3 },                  { "stack", do_stack, 4, 4 },
     { "flushes", cmd_flushes, 2, 2 },
     { "faults", cmd_faults, 2, 2 },   { "maps", cmd_maps, 2, 2 },             { "smaps", cmd_smaps, 2, 2 },
+    { "smaps_rollup", cmd_smaps_rollup, 2, 2 }, { "statm", cmd_statm, 2, 2 }, { "numa_maps", cmd_numa_maps, 2, 2 },
     { "status", cmd_status, 2, 2 },   { "pagemap", cmd_pagemap, 4, 4 },       { "copy_from", cmd_copy_from, 3, 4 },
     { "copy_to", cmd_copy_to, 3, 4 },   { "userfaultfd", cmd_userfaultfd, 3, 4 }, { "uffd", cmd_uffd, 4, 8 },
     { "clear_refs", cmd_clear_refs, 3, 3 }, { "pagemap_scan", cmd_pagemap_scan, 4, WORDS_MAX },

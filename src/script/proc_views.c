@@ -45,35 +45,23 @@ bool cmd_flushes(struct interp *in, struct process *p, const struct words *w)
     return true;
 }
 
-bool cmd_maps(struct interp *in, struct process *p, const struct words *w)
+static bool listing(struct interp *in, const struct process *p, void (*show)(const struct proc *p, const struct pw_out *out))
 {
     const struct pw_out out = listing_out(in);
 
-    (void)w;
-    mm_show_maps(p->p, &out);
+    show(p->p, &out);
     done_dot(in);
     return true;
 }
 
-bool cmd_smaps(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct pw_out out = listing_out(in);
-
-    (void)w;
-    mm_show_smaps(p->p, &out);
-    done_dot(in);
-    return true;
-}
-
-bool cmd_status(struct interp *in, struct process *p, const struct words *w)
-{
-    const struct pw_out out = listing_out(in);
-
-    (void)w;
-    mm_show_status(p->p, &out);
-    done_dot(in);
-    return true;
-}
+#define LISTING(name) \
+    bool cmd_##name(struct interp *in, struct process *p, const struct words *w) { (void)w; return listing(in, p, mm_show_##name); }
+LISTING(maps)
+LISTING(smaps)
+LISTING(smaps_rollup)
+LISTING(status)
+LISTING(statm)
+LISTING(numa_maps)
 
 bool cmd_pagemap(struct interp *in, struct process *p, const struct words *w)
 {
