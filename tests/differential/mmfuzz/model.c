@@ -203,9 +203,8 @@ u32 model_look(const struct model *m, const struct command *c, struct record *r,
     mm_show_maps(p, &out);
     r->maps_bytes = (u32)(s.at - data);
     words = (u64 *)(void *)(data + ((r->maps_bytes + 7) & ~7u));
-    for (u32 i = 0; i < c->spans; i++)
-        for (u64 n = 0; n < c->span[i].pages; n++)
-            words[r->words++] = mm_pagemap(p, (c->span[i].page + n) << PAGE_LG2);
+    for (u32 i = 0; i < c->spans; r->words += (u32)c->span[i++].pages)
+        mm_pagemap_read(p, c->span[i].page << PAGE_LG2, words + r->words, c->span[i].pages);
     s.at = (u8 *)(words + r->words);
     if (c->look & LOOK_SMAPS) {
         u8 *from = s.at;

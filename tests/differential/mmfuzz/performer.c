@@ -233,8 +233,11 @@ static s64 perform(const struct op *op)
 
 /* ---- looking --------------------------------------------------------------------------------------------------- */
 
-/* All of a /proc file, as far as there is room. */
-static u32 slurp(int fd, u8 *to, u32 room)
+/* All of a /proc file, as far as there is room.  The kernel fills a page with whole lines and hands it over: one that had
+ * room for any line more is the last. */
+#define LAST_BELOW (PAGE_BYTES - 512)
+
+static u32 slurp(int fd, u8 *to, u32 room, bool short_lines)
 {
     u32 n = 0;
 
@@ -243,6 +246,8 @@ static u32 slurp(int fd, u8 *to, u32 room)
         if (r <= 0)
             break;
         n += (u32)r;
+        if (short_lines && (u64)r < LAST_BELOW)
+            break;
     }
     return n;
 }
@@ -261,7 +266,7 @@ static void look(const struct command *c, struct record *r, u8 *data)
 {
     u8 *at = data + c->at, *end = at + c->room;
 
-    r->maps_bytes = slurp(FD_MAPS, at, c->room);
+    r->maps_bytes = slurp(FD_MAPS, at, c->room, true);
     at += (r->maps_bytes + 7) & ~7u;
     for (u32 i = 0; i < c->spans; i++) {
         u64 bytes = c->span[i].pages * 8, room = (u64)(end - at) & ~7ull;
@@ -272,7 +277,7 @@ static void look(const struct command *c, struct record *r, u8 *data)
         r->words += (u32)n / 8;
     }
     if (c->look & LOOK_SMAPS) {
-        r->smaps_bytes = slurp(FD_SMAPS, at, (u32)(end - at));
+        r->smaps_bytes = slurp(FD_SMAPS, at, (u32)(end - at), false);
         at += r->smaps_bytes;
     }
     if (c->look & LOOK_CORE)
