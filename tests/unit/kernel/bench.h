@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * bench.h - a test bench for the kernel: memory, CPUs without TLBs, and a straight page walker that shares no code
- * with the machine.  A reference by the walker traps into the kernel and retries, as a program's access would. */
+ * with the machine.  A reference by the walker traps into the kernel and retries, as a program's access would.
+ * With BENCH_MACHINE the CPUs are the machine's, with TLBs, PCIDs and the missing-invalidation checker (bench_machine.h): what
+ * the walker says of page tables must then come out of the TLBs, too. */
 #ifndef PAGEWALK_TESTS_KERNEL_BENCH_H
 #define PAGEWALK_TESTS_KERNEL_BENCH_H
 
@@ -26,19 +28,34 @@ struct bench {
     u64 regs[4][6];
     u64 invlpgs, ipis, cr3_writes;
     struct mm_trap_result last;
+    struct mmu *m;                    /* with BENCH_MACHINE                                                           */
+    void *m_block, *check_block;
+    unsigned swallow;                 /* invalidations that get lost (bench_machine.h)                                */
+    u64 missing;                      /* reports of missing invalidations                                             */
 };
+
+/* What the walker and the machine have in common. */
+static void bench_mmu_set(struct bench *b, unsigned cpu, enum hw_reg r, u64 v);
+static void bench_mmu_invlpg(struct bench *b, unsigned cpu, u64 va);
+static void bench_mmu_invpcid(struct bench *b, unsigned cpu, u64 t, u64 p, u64 va);
 
 static u64 bench_read_reg(void *c, unsigned cpu, enum hw_reg r) { return ((struct bench *)c)->regs[cpu][r]; }
 
 static void bench_write_reg(void *c, unsigned cpu, enum hw_reg r, u64 v)
 {
     struct bench *b = c;
-    b->regs[cpu][r] = v;
+    b->regs[cpu][r] = r == HW_CR3 ? v & ~((u64)1 << 63) : v;
     b->cr3_writes += r == HW_CR3;
+    bench_mmu_set(b, cpu, r, v);
 }
 
-static void bench_invlpg(void *c, unsigned cpu, u64 va) { (void)cpu; (void)va; ((struct bench *)c)->invlpgs++; }
-static void bench_invpcid(void *c, unsigned cpu, u64 t, u64 p, u64 v) { (void)c; (void)cpu; (void)t; (void)p; (void)v; }
+static void bench_invlpg(void *c, unsigned cpu, u64 va)
+{
+    ((struct bench *)c)->invlpgs++;
+    bench_mmu_invlpg(c, cpu, va);
+}
+
+static void bench_invpcid(void *c, unsigned cpu, u64 t, u64 p, u64 v) { bench_mmu_invpcid(c, cpu, t, p, v); }
 
 static void bench_send_ipi(void *c, unsigned cpu, unsigned target)
 {
@@ -59,30 +76,11 @@ static bool bench_touch(void *c, unsigned cpu, u64 va, enum hw_touch k)
 
 static u64 bench_now(void *c) { (void)c; return 0; }
 
-/* Walk for a user access; 0 and no fault, or the #PF error code.  SDM3 4.5 and 4.6.1, straight down. */
-static u32 bench_walk(struct bench *b, unsigned cpu, u64 va, char kind)
-{
-    u64 table = b->regs[cpu][HW_CR3] & 0x000ffffffffff000ull, *e = NULL;
-    bool rw = true, xd = false;
-    u32 err = 4u | (kind == 'w' ? 2u : 0) | (kind == 'x' ? 16u : 0);
-
-    for (int shift = 39; shift >= 12; shift -= 9) {
-        e = (u64 *)(void *)(b->hw.ram + table) + (va >> shift & 511);
-        if (!(*e & 1))
-            return err;
-        rw = rw && (*e & 2);
-        xd = xd || (*e >> 63);
-        if (!(*e & 4))
-            return err | 1;
-        if (shift == 21 && (*e & 0x80))
-            break;
-        table = *e & 0x000ffffffffff000ull;
-    }
-    if ((kind == 'w' && !rw) || (kind == 'x' && xd))
-        return err | 1;
-    *e |= 0x20 | (kind == 'w' ? 0x40 : 0);
-    return 0;
-}
+#ifdef BENCH_MACHINE
+#include "bench_machine.h"
+#else
+#include "bench_walker.h"
+#endif
 
 /* One access on a CPU: the number of faults it took, or -(signal * 256 + code). */
 static int bench_on(struct bench *b, unsigned cpu, u64 va, char kind)
@@ -129,6 +127,7 @@ static void bench_start(struct bench *b, unsigned cpus, u64 ram_bytes, const str
                          .read_reg = bench_read_reg, .write_reg = bench_write_reg, .invlpg = bench_invlpg,
                          .invpcid = bench_invpcid, .send_ipi = bench_send_ipi, .touch_user = bench_touch,
                          .now_ns = bench_now };
+    bench_mmu_begin(b);
     b->block_bytes = heap_bytes ? heap_bytes : kernel_bytes(&b->hw, cfg);
     b->block = bench_sparse(b->block_bytes);
     b->k = kernel_create(b->block, b->block_bytes, &b->hw, cfg);
@@ -140,6 +139,7 @@ static void bench_start(struct bench *b, unsigned cpus, u64 ram_bytes, const str
 
 static inline void bench_stop(struct bench *b)
 {
+    bench_mmu_end(b);
     munmap(b->hw.ram, b->hw.ram_bytes);
     munmap(b->block, b->block_bytes);
 }
