@@ -118,6 +118,10 @@ bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind);
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
                            struct mmu_result *r);
 
+/* For embedders that split an access themselves: the page that is looked at first.  That of va, unless the operand begins
+ * canonical and ends not: then its end's, whose #GP or #SS comes before any fault of the pages in front of it. */
+u64 mmu_first_page(const struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind);
+
 /* ---- many accesses at once ----------------------------------------------------------------------------------- *
  * A record is one access that lies in one page:
  *

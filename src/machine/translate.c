@@ -138,13 +138,19 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
     return MMU_OK;
 }
 
+u64 mmu_first_page(const struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind)
+{
+    CHECK(size_bytes >= 1 && cpu < m->cpus);
+    u64 last = va + size_bytes - 1;
+    return page_down(operand_leaves_canonical(&m->cpu[cpu], kind, va, last) ? last : va);
+}
+
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,
                            struct mmu_result *r)
 {
-    CHECK(size_bytes >= 1 && cpu < m->cpus);
-    u64 pages_more = ((va & PAGE_MASK_LOW) + size_bytes - 1) >> PAGE_LG2, last = va + size_bytes - 1;
-    if (pages_more && operand_leaves_canonical(&m->cpu[cpu], kind, va, last))
-        va = page_down(last);
+    u64 pages_more = ((va & PAGE_MASK_LOW) + size_bytes - 1) >> PAGE_LG2, first = mmu_first_page(m, cpu, va, size_bytes, kind);
+    if (first != page_down(va))
+        va = first;
     enum mmu_status status = mmu_translate(m, cpu, va, kind, flags, r);
     for (u64 i = 1; i <= pages_more && status == MMU_OK; i++) {
         struct mmu_result next;

@@ -126,19 +126,21 @@ static __attribute__((noinline)) void choose_tables(struct sim *s, unsigned cpu,
 }
 
 /* An access of at most one page's length: at most two parts.  A trap on either restarts both, as the processor
- * restarts the instruction. */
+ * restarts the instruction.  Which part is looked at first is the machine's business: one that ends beyond the canonical
+ * addresses raises #GP before #PF. */
 static inline void access_once(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, bool user,
                                struct sim_site *site, struct sim_outcome *out)
 {
     const u64 second = page_down(va + size_bytes - 1);
     const bool crosses = second != page_down(va);
+    const u64 first = RARE(crosses) && mmu_first_page(s->mmu, cpu, va, size_bytes, kind) == second ? second : va;
     struct mmu_result r;
 
     for (unsigned tries = 0;; tries++) {
         CHECK(tries < TRIES_MAX);
         if (RARE(s->kpti))
             choose_tables(s, cpu, user);
-        if (LIKELY(translate(s, cpu, va, kind, site, &r) && (!crosses || translate(s, cpu, second, kind, site, &r))))
+        if (LIKELY(translate(s, cpu, first, kind, site, &r) && (!crosses || translate(s, cpu, second, kind, site, &r))))
             break;
         if (!deliver(s, cpu, &r, user, site, out))
             break;

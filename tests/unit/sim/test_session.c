@@ -73,6 +73,30 @@ static void a_crossing_access_needs_both_pages(void **state)
     fixture_end(&f);
 }
 
+/* The last canonical address and the first that is not: #GP for an operand, before its first page faults; code is fetched
+ * as far as it reaches. */
+static void an_operand_that_leaves_the_canonical_addresses(void **state)
+{
+    struct fixture f;
+    struct sim_site site = { .ip = 1 };
+    struct sim_outcome out;
+    (void)state;
+
+    fixture_begin(&f, "skylake", 64u << 20);
+    process(&f, "p", 0);
+    for (enum mmu_kind kind = MMU_LOAD; kind <= MMU_STORE; kind++) {
+        sim_access(f.s, 0, 0x7ffffffffffc, 8, kind, &site, &out);
+        assert_true(out.signo == MM_SIGSEGV && out.code == MM_SI_KERNEL && out.addr == 0 && out.status == MMU_FAULT_GP);
+        assert_int_equal(mmu_stats(f.m, 0)->pf, 0);
+        assert_null(site.cost);
+    }
+    sim_access(f.s, 0, 0x7ffffffffffc, 4, MMU_LOAD, &site, &out);
+    assert_true(out.signo == MM_SIGSEGV && out.code == MM_SEGV_MAPERR && out.addr == 0x7ffffffffffc);
+    sim_access(f.s, 0, 0x7ffffffffffc, 8, MMU_FETCH, &site, &out);
+    assert_true(out.signo == MM_SIGSEGV && out.code == MM_SEGV_MAPERR && out.addr == 0x7ffffffffffc);
+    fixture_end(&f);
+}
+
 static void fork_and_copy_on_write(void **state)
 {
     struct fixture f;
@@ -351,7 +375,7 @@ int main(void)
         cmocka_unit_test(kernel_access_is_a_supervisors),
         cmocka_unit_test(populate_is_paid_by_the_call),
         cmocka_unit_test(rows_follow_the_address_space),
-        cmocka_unit_test(anonymous_rows),
+        cmocka_unit_test(an_operand_that_leaves_the_canonical_addresses), cmocka_unit_test(anonymous_rows),
         cmocka_unit_test(below_a_mapping_is_not_the_mapping),
         cmocka_unit_test(a_page_not_in_the_cache_is_a_major_fault),
     };
