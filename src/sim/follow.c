@@ -92,9 +92,10 @@ static bool do_brk(struct follower *f, const struct trace_event *e)
 
 static bool do_special(struct follower *f, const struct trace_event *e)
 {
-    char name[32];
-    if (e->text_bytes >= sizeof name)
+    char *name = f->special[f->specials];
+    if (e->text_bytes >= FOLLOW_NAME_BYTES || f->specials == FOLLOW_SPECIALS - 1)
         return false;
+    f->specials++;               /* the mapping keeps the name                                                     */
     memcpy(name, e->text, e->text_bytes);
     name[e->text_bytes] = 0;
     return mm_map_special(f->proc, e->word[0], e->word[1], (int)e->word[2], name) == 0;

@@ -7,14 +7,15 @@
 
 #include "pagewalk/trace.h"
 
-enum { FOLLOW_CHILDREN = 256, TRACE_PATH_BYTES = 4096 };
+enum { FOLLOW_CHILDREN = 256, FOLLOW_SPECIALS = 8, FOLLOW_NAME_BYTES = 32, TRACE_PATH_BYTES = 4096 };
 
 struct follower {
     struct sim *sim;
     struct kernel *kernel;
     struct proc *proc, *being_born;
     struct { u64 pid; struct proc *proc; } child[FOLLOW_CHILDREN];
-    unsigned cpu, cpus;
+    unsigned cpu, cpus, specials;
+    char special[FOLLOW_SPECIALS][FOLLOW_NAME_BYTES]; /* names of special mappings                                   */
     struct sim_site site;         /* the system call instruction for which the kernel works now                      */
     struct follow_hooks hooks;
     void (*fold)(void *ctx, struct sim_site *s);
