@@ -73,6 +73,53 @@ void sim_forget_costs(struct sim *s);
 /* Calls see() for each mapping that cost anything. */
 void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_mapping *m), void *ctx);
 
+/* ---- when: counters against work done ----------------------------------------------------------------------------- *
+ * The embedder says how much work (instructions, say) the watched process has done; what is counted in between belongs
+ * to the interval that the work lies in.  Intervals begin short; when SIM_INTERVALS are full, pairs of them become one. */
+
+#define SIM_INTERVALS 1000u
+struct sim_counters { u64 minor, major, copied_pages, zeroed_pages, l1i_miss, l1d_miss, walks_i, walks_d, walk_cycles; };
+struct sim_interval {
+    u64 end;                      /* work done at its end                                                     */
+    struct sim_counters n;        /* in it; walk_cycles is ESTIMATED                                          */
+    u32 anon_pages, file_pages, shmem_pages, table_pages; /* at its end                                       */
+};
+/* From now on p is watched, and it has done no work yet; what was seen before is forgotten.  NULL: nobody. */
+void sim_watch(struct sim *s, struct proc *p);
+/* Before each event that may count: the work done so far.  What is less than before is taken for as much. */
+void sim_worked(struct sim *s, u64 work);
+/* The closed intervals and the one that is still open; sums over them are the process's counters. */
+void sim_each_interval(struct sim *s, void (*see)(void *ctx, const struct sim_interval *i), void *ctx);
+u64 sim_interval_work(const struct sim *s); /* length of an interval; the last may be shorter                 */
+
+/* ---- where: the watched process's address space --------------------------------------------------------------------- */
+
+/* 2 MiB, aligned.  A page is touched when the process, or the kernel for it, has accessed it; pages inside a larger one
+ * count when they were missed. */
+struct sim_region {
+    u64 start;
+    u64 misses, walks, walk_cycles, faults; /* first-level misses, both sides                                 */
+    u64 touched[8];               /* by page                                                                  */
+    u64 mapped_pages;             /* made present by faults, with their neighbours                            */
+    const struct sim_mapping *mapping; /* that of most of its costs                                           */
+    u32 votes;                    /* for that mapping                                                         */
+    bool whole;                   /* one anonymous private mapping had all of it: a huge page could be there  */
+    bool large;                   /* a page of 2 MiB or more was used                                         */
+};
+void sim_each_region(struct sim *s, void (*see)(void *ctx, const struct sim_region *r), void *ctx);
+/* How many pages of [start, end) were touched. */
+u64 sim_touched_pages(const struct sim *s, u64 start, u64 end);
+
+/* What was missed and touched first, where and when: at most SIM_HEAT_ROWS pieces of the address space of equal size that
+ * anything happened in, by the SIM_INTERVALS / SIM_HEAT_COLUMNS intervals of a column. */
+#define SIM_HEAT_ROWS 256u
+#define SIM_HEAT_COLUMNS 200u
+struct sim_heat_cell { u32 misses, touched; };
+struct sim_heat_row { u64 start; const struct sim_heat_cell *cell; };
+/* By address. */
+void sim_each_heat_row(struct sim *s, void (*see)(void *ctx, const struct sim_heat_row *row), void *ctx);
+u64 sim_heat_row_bytes(const struct sim *s);
+
 /* ---- missing invalidations (--check-flush) ---------------------------------------------------------------------- */
 
 /* Who is told of each report; the session's memory must have been made with check_flush.  NULL: nobody. */

@@ -55,8 +55,13 @@ static __attribute__((noinline)) void charge(struct sim *s, unsigned cpu, const 
     miss = counted_as_miss(s, cpu, r->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D);
     if (site)
         add_translation(cost_of(s, site), r, miss);
-    if (s->kernel)
-        add_translation(&sim_row_at(s, proc_current(s->kernel, cpu), r->va)->cost, r, miss);
+    if (s->kernel) {
+        const struct proc *p = proc_current(s->kernel, cpu);
+        struct sim_mapping *row = sim_row_at(s, p, r->va);
+        add_translation(&row->cost, r, miss);
+        if (p == s->watched && p)
+            where_translated(s, r, miss, row);
+    }
 }
 
 static void add_fault(struct sim_cost *c, const struct mm_trap_result *r)
@@ -71,6 +76,8 @@ void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_re
     struct sim_mapping *row = sim_row_at(s, p, addr);
 
     row->faults[r->kind]++;
+    if (p == s->watched)
+        where_faulted(s, p, addr, r);
     if (!r->resume)
         return; /* a signal: no fault in the sense of ru_minflt                                                */
     add_fault(&row->cost, r);

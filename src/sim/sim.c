@@ -15,7 +15,8 @@ struct layout { size_t machine_at, machine_bytes, kernel_at, kernel_bytes, arena
 static size_t arena_bytes(const struct sim_config *cfg)
 {
     return (size_t)SIM_SITE_COSTS * sizeof(struct sim_cost) + SIM_ROW_SLOTS * sizeof(u16) + SIM_ROWS * sizeof(u64) +
-           SIM_ROWS * sizeof(struct sim_mapping) + twin_bytes(cfg->machine.profile, cfg->machine.cpus) + flush_check_bytes(cfg) + 4096;
+           SIM_ROWS * sizeof(struct sim_mapping) + twin_bytes(cfg->machine.profile, cfg->machine.cpus) + flush_check_bytes(cfg) +
+           timeline_bytes() + where_bytes() + 4096;
 }
 
 static bool lay_out(const struct sim_config *cfg, struct layout *l)
@@ -75,6 +76,7 @@ struct sim *sim_create(void *block, size_t block_bytes, const struct sim_config 
     memset(s, 0, sizeof *s);
     s->profile = cfg->machine.profile;
     s->cpus = cfg->machine.cpus;
+    s->next_close = ~(u64)0;
     s->arena = base + l.arena_at;
     s->arena_end = base + l.bytes;
     s->mmu = mmu_create(base + l.machine_at, l.machine_bytes, &cfg->machine);

@@ -43,6 +43,11 @@ struct sim {
 
     u8 *arena, *arena_end;        /* what is left of the block                                                 */
     struct twin *twin;            /* NULL until sim_check_begin()                                              */
+    struct proc *watched;         /* sim_watch(); NULL: nobody                                                 */
+    struct timeline *timeline;    /* these two: NULL until somebody was watched                                */
+    struct where *where;
+    u64 next_close;               /* work at which the open interval ends; ~0 while nobody is watched          */
+    u32 heat_column;              /* of the open interval                                                      */
     bool check_flush;             /* the checker for missing invalidations is on                               */
     void (*stale_found)(void *ctx, const struct mmu_stale *u);
     void *stale_ctx;
@@ -69,6 +74,14 @@ size_t flush_check_bytes(const struct sim_config *cfg);
 bool flush_check_begin(struct sim *s, const struct sim_config *cfg); /* false: no memory                           */
 void flush_check_fault(struct sim *s, unsigned cpu, u64 va);
 void flush_check_fault_over(struct sim *s);
+
+/* timeline.c, where.c: of the watched process. */
+size_t timeline_bytes(void);
+size_t where_bytes(void);
+bool where_begin(struct sim *s);                   /* forgets everything; false: no memory                         */
+void heat_join_columns(struct sim *s);
+void where_translated(struct sim *s, const struct mmu_result *t, bool miss, const struct sim_mapping *row);
+void where_faulted(struct sim *s, const struct proc *p, u64 addr, const struct mm_trap_result *t);
 
 /* access.c: kernel_on_fault's receiver, and the kernel's own access to user memory. */
 void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);

@@ -16,6 +16,7 @@ bool cap_mend(void *ctx, const struct sim_outcome *out)
 /* False: a signal is on its way. */
 static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu_kind kind, Addr ip)
 {
+    sim_worked(cap.sim, cap_work());
     return follow_access(cap.follower, va, bytes, kind, cap_site_at(ip));
 }
 

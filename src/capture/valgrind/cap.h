@@ -67,6 +67,7 @@ struct cap_state {
 extern struct cap_state cap;
 extern struct mmu_marks cap_marks; /* what instrumented code compares with                                    */
 enum { CAP_CLOCK_AT = 0, CAP_COUNTERS_AT = 8 }; /* in a thread's shadow registers: main.c                        */
+enum { CAP_CLOCK_STEP = 32 };                   /* numbers that the clock moves on with an instruction           */
 
 /* ---- code: blocks as instrumented ---------------------------------------------------------------------------- */
 
@@ -199,9 +200,15 @@ struct cap_divergence { const HChar *call, *recorded, *modelled; ULong count; };
 UInt cap_divergences(const struct cap_divergence **list);
 void cap_differs(void *ctx, const char *call, const char *recorded, const char *modelled); /* as follow_hooks says */
 
+/* main.c: instructions executed since the process began, up to the block that runs now */
+ULong cap_work(void);
+/* From now on, and from 0: in a forked child. */
+void cap_watch(void);
 /* main.c: the machine's counters of this process, over all CPUs */
 void cap_machine_stats(struct mmu_stats *sum);
 
+/* write_where.c: when and where, as tables of the results file */
+void cap_write_where(void);
 /* flushes.c: --check-flush */
 void cap_check_flushes(void);
 void cap_forget_flushes(void);

@@ -9,6 +9,9 @@
  *     if (diff > 4096 - size) load_8(va)
  *     *mark[kind][off].used = clock;  clock += 1
  *
+ * At the end of a region the clock is moved on to CAP_CLOCK_STEP for each instruction since the block began: so it also
+ * says how many instructions were executed, which cap_work() gives to the model.
+ *
  * The model leaves the mark of the accessed page full, or empty: an empty one points nowhere.  It learns from the thread
  * which instruction makes the access; accesses that are not plain loads and stores pass a struct cap_site instead.
  *
@@ -30,7 +33,8 @@ static struct {
     IRSB *out;
     struct cap_block *block;
     Int shadow;              /* where a thread's state has its shadow registers                                     */
-    IRExpr *clock;           /* the number that the next check leaves                                               */
+    IRExpr *clock;           /* the number that the first check leaves                                              */
+    UInt uses, regions;      /* numbers left so far; regions done                                                   */
     struct cap_site *site;   /* the next free one                                                                   */
     Addr page;               /* of the last fetch                                                                   */
 } now;
@@ -78,15 +82,22 @@ static IRExpr *field(IRExpr *offset, const void *of_first)
     return bin(Iop_Add64, offset, word((UWord)of_first));
 }
 
+static IRExpr *clock_after(UInt n) { return n ? bin(Iop_Add64, now.clock, word(n)) : now.clock; }
+
 /* Leaves the next number at a mark. */
 static void emit_use(IRExpr *used_at)
 {
-    store(load(used_at), now.clock);
-    now.clock = bin(Iop_Add64, now.clock, word(1));
+    store(load(used_at), clock_after(now.uses++));
 }
 
-/* What the block's end and its side exits leave behind. */
-static void emit_clock(void) { emit(IRStmt_Put(now.shadow + CAP_CLOCK_AT, now.clock)); }
+/* What the block's end and its side exits leave behind.  An instruction makes far fewer checks than it has numbers. */
+static void emit_clock(void)
+{
+    UInt end = plan.region[now.regions++].end_insn, want = 0;
+    for (UInt i = 0; i < end; i++)
+        want += plan.insn[i].instructions * CAP_CLOCK_STEP;
+    emit(IRStmt_Put(now.shadow + CAP_CLOCK_AT, clock_after(want > now.uses ? want : now.uses)));
+}
 
 static void emit_count(const ULong *counter)
 {
@@ -180,6 +191,7 @@ static void emit_block(const IRSB *in, Int first)
     const ULong *counter = now.block->executed;
     UInt a = 0;
     now.page = 1; /* no page starts there */
+    now.uses = now.regions = 0;
     now.clock = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_CLOCK_AT, Ity_I64));
     emit_count(counter++);
     for (Int i = first; i < in->stmts_used; i++) {

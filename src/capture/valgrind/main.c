@@ -124,6 +124,7 @@ static void begin_session(void)
     begin_following();
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
+    sim_watch(cap.sim, follow_proc(cap.follower));
     cap_check_flushes();
 }
 
@@ -172,6 +173,7 @@ void cap_start_counting_anew(void)
     cap.kernel_pages = cap.children = 0;
     cap.threads = cap.alive = 1; /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
+    cap_watch();
     follow_forget_counts(cap.follower);
     cap_forget_divergences();
     cap_forget_flushes();
@@ -202,6 +204,21 @@ void cap_switch_to(ThreadId tid)
  * threads have their own; numbers must go on growing all the same. */
 static struct { ULong clock, *counters; } in_shadow = { 1, cap_counter };
 enum { CHECKS_MAX = 4096 };   /* of a block: one that a fault ended may have left that many numbers unsaid       */
+static ULong passed_over, to_pass_over, work_before; /* numbers that no instruction took; work of the parent         */
+
+ULong cap_work(void)
+{
+    ULong clock;
+    VG_(get_shadow_regs_area)(cap.tid, (UChar *)&clock, 1, CAP_CLOCK_AT, sizeof clock);
+    return (clock - passed_over) / CAP_CLOCK_STEP - work_before;
+}
+
+void cap_watch(void)
+{
+    work_before = 0;
+    work_before = cap_work();
+    sim_watch(cap.sim, follow_proc(cap.follower));
+}
 
 static void thread_runs(ThreadId tid, ULong blocks_dispatched)
 {
@@ -209,6 +226,8 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     if (UNLIKELY(!cap.running))
         cap_begin(tid);
     cap_switch_to(tid);
+    passed_over += to_pass_over;
+    to_pass_over = 0;
     VG_(set_shadow_regs_area)(tid, 1, 0, sizeof in_shadow, (const UChar *)&in_shadow);
 }
 
@@ -217,6 +236,7 @@ static void thread_stops(ThreadId tid, ULong blocks_dispatched)
     (void)blocks_dispatched;
     VG_(get_shadow_regs_area)(tid, (UChar *)&in_shadow.clock, 1, CAP_CLOCK_AT, sizeof in_shadow.clock);
     in_shadow.clock += CHECKS_MAX;
+    to_pass_over += CHECKS_MAX;
 }
 
 /* A call that waits ends after other threads ran and made calls of their own. */
@@ -224,6 +244,7 @@ static void in_call_of(ThreadId tid)
 {
     Addr ip = tid < MAX_THREADS ? call_of[tid] : 0;
     cap_switch_to(tid);
+    sim_worked(cap.sim, cap_work());
     cap.call_ip = ip;
 }
 

@@ -291,6 +291,7 @@ void cap_write_results(void)
     write_syscalls();
     cap_put_flush_table();
     write_tables();
+    cap_write_where();
     if (!put_close())
         VG_(umsg)("pagewalk: cannot write all of %s\n", path);
     VG_(free)(path);
