@@ -67,7 +67,7 @@ static void build_levels(struct mode *mode, const struct registers *r, const str
         mode->leaf[l] = l == 0 ? X86_PTE_P : large ? X86_PTE_PS : 0;
         mode->mbz[l][0] = ~claimed(&f, l, T);
         mode->mbz[l][1] = ~claimed(&f, l, L);
-        mode->usual[l] = X86_PTE_P | mode->leaf[l] | mode->mbz[l][l == 0];
+        mode->usual[l] = X86_PTE_P | mode->mbz[l][l == 0]; /* PS, where it makes a leaf, is no bit of a table */
     }
 }
 

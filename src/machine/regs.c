@@ -96,8 +96,8 @@ static bool write_cr0(struct mmu *m, unsigned cpu, u64 v)
     next.efer = (next.efer & ~X86_EFER_LMA) | (lma ? X86_EFER_LMA : 0);
     if (!commit(m, c, &next, (c->reg.cr0 ^ v) & (X86_CR0_PG | CR0_CD | CR0_NW)))
         return false;
-    if (changed && (!(v & X86_CR0_PG) || m->part.vendor == MMU_AMD))
-        forget_all(m, cpu); /* PG 1 to 0; AMD: any change */
+    if (changed && !(v & X86_CR0_PG))
+        forget_all(m, cpu); /* PG 1 to 0.  AMD names 0 to 1, too: without paging nothing has been cached */
     return true;
 }
 

@@ -211,6 +211,10 @@ static void no_pcid_without_pcide(void **state)
     assert_int_equal(c.tlb[0], 1);
     assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 0x10));
     assert_int_equal(box_do(&b, A, MMU_LOAD).by, MMU_BY_WALK);
+    assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT));
+    assert_true(mmu_set(b.m, 0, MMU_CR4, mmu_get(b.m, 0, MMU_CR4) | X86_CR4_PCIDE));
+    assert_true(mmu_set(b.m, 0, MMU_CR3, BOX_ROOT | 0x10 | X86_CR3_NOFLUSH)); /* has nothing to keep */
+    assert_int_equal(box_do(&b, A, MMU_LOAD).by, MMU_BY_WALK);
     box_end(&b);
 }
 

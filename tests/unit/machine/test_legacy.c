@@ -53,7 +53,8 @@ static void two_levels(void **state)
     u64 va = 0xc0801234, pde = BOX_ROOT + (va >> 22) * 4, pte = 0x2000 + (va >> 12 & 1023) * 4;
     poke4(&b, pde, 0x2000 | PTE_ALL | X86_PTE_PS | X86_PTE_G); /* PSE=0: PS is ignored */
     poke4(&b, pte, 0xfedcb000 | PTE_ALL);
-    poke4(&b, pte + 4, 0x00000000);
+    poke4(&b, pte + 4, 0xabcde000);
+    poke4(&b, pde + 4, 0xabcde000);
     struct mmu_result r = box_do(&b, va, MMU_STORE);
     assert_int_equal(r.status, MMU_OK);
     assert_int_equal(r.pa, 0xfedcb234);
@@ -62,7 +63,8 @@ static void two_levels(void **state)
     assert_int_equal(r.wrote_ad, 2);
     assert_int_equal(peek4(&b, pde), 0x2000 | PTE_ALL | X86_PTE_PS | X86_PTE_G | X86_PTE_A);
     assert_int_equal(peek4(&b, pte), 0xfedcb000 | PTE_ALL | X86_PTE_A | X86_PTE_D);
-    assert_int_equal(peek4(&b, pte + 4), 0); /* four bytes were written, not eight */
+    assert_int_equal(peek4(&b, pte + 4), 0xabcde000); /* four bytes were written, not eight */
+    assert_int_equal(peek4(&b, pde + 4), 0xabcde000);
     assert_int_equal(box_do(&b, va | 0xabcd00000000, MMU_LOAD).by, MMU_BY_L1); /* wraps at 4 GiB */
     r = box_do(&b, va + 4096, MMU_FETCH);
     assert_int_equal(r.error, 0); /* I is not reported without NXE or SMEP */
