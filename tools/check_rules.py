@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check_rules.py - docs/rules.md against the tree: every rule of the machine, 1 to 125, stands in exactly one row; each file
 # it names exists in src/machine or arch; each test it names is a function that its file runs; a rule without code or
-# without a test says why.  Called by tools/test.sh.  One line for each thing that is wrong; exit status 1 then.
+# without a test says why; a rule that the missing-invalidation checker reports names its code.  Called by tools/test.sh.  One line for each thing that is wrong; exit status 1 then.
 import os
 import re
 import sys
@@ -58,6 +58,10 @@ for line in open('docs/rules.md'):
         wrong.append(f'rule {cells[1]}: names no code')
     if not row['test']:
         wrong.append(f'rule {cells[1]}: names no test')
+
+for n in re.findall(r'\{ (?:true|false), (\d+), "', open('src/machine/stale_judge.c').read()):
+    if 'stale_judge.c' not in seen.get(int(n), {'code': ''})['code']:
+        wrong.append(f'rule {n}: reported by stale_judge.c, which its row does not name')
 
 wrong += [f'rule {n}: missing' for n in RULES if n not in seen]
 wrong += [f'rule {n}: there is none' for n in seen if n not in RULES]
