@@ -3,7 +3,7 @@
 
 _pagewalk_options() {
     case $1 in
-    run) echo '--cpu --cpus --ram --trace-children -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
+    run) echo '--cpu --cpus --ram --trace-children --call-paths -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
     report) echo '--json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;

@@ -9,9 +9,14 @@
 #define TOP_DEFAULT 5
 #define TOP_MAX 10000
 #define CPUS_MAX 64
+#define PATH_DEPTH_DEFAULT 100
+#define PATH_DEPTH_MAX 1000
 #define RAM_LEAST_BYTES (16ull << 20)
 
-enum { OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_NO_FILTER, OPT_RAM, OPT_KEEP };
+enum {
+    OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
+    OPT_CALL_PATHS
+};
 
 #define VIEW_OPTIONS \
     { "json", required_argument, NULL, OPT_VIEW + VIEW_JSON }, { "callgrind", required_argument, NULL, OPT_VIEW + VIEW_CALLGRIND }, \
@@ -106,6 +111,12 @@ static int run_option(int option, struct run_options *o)
             return bad_usage("run", "--ram wants a size of at least 16M, such as 512M or 4G, not '%s'", optarg);
         o->ram_bytes = page_down(n);
         return 0;
+    case OPT_CALL_PATHS:
+        n = PATH_DEPTH_DEFAULT;
+        if (optarg && !parse_number(optarg, 1, PATH_DEPTH_MAX, &n))
+            return bad_usage("run", "--call-paths wants a number of calls from 1 to %d, not '%s'", PATH_DEPTH_MAX, optarg);
+        o->call_paths = (unsigned)n;
+        return 0;
     case OPT_TRACE_CHILDREN:
         o->trace_children = true;
         return 0;
@@ -131,7 +142,8 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM },
         { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
-        { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP }, { 0 } };
+        { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
+        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { 0 } };
     int option, status;
 
     *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };

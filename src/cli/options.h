@@ -22,6 +22,7 @@ struct run_options {
     const char *profile;              /* a built-in one's name, or a whole profile as text                        */
     unsigned cpus;
     u64 ram_bytes;                    /* 0: as much as this machine has                                           */
+    unsigned call_paths;              /* how many calls a path has at most; 0: no paths                          */
     bool trace_children, check, check_flush, filter, keep;
     char **program;                   /* the program and its arguments, ended by NULL                             */
 };

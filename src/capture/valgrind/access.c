@@ -4,7 +4,7 @@
  * When the model would send a signal, three things may be true: a file has grown since it was mapped (the size is
  * looked up again), the program really has memory there that the model does not know (it is adopted and counted as a
  * difference), or the program is about to get that signal (nothing to do: Valgrind delivers it). */
-#include "cap.h"
+#include "calls.h"
 
 /* follow.c asks. */
 bool cap_mend(void *ctx, const struct sim_outcome *out)
@@ -17,7 +17,7 @@ bool cap_mend(void *ctx, const struct sim_outcome *out)
 static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu_kind kind, Addr ip)
 {
     sim_worked(cap.sim, cap_work());
-    return follow_access(cap.follower, va, bytes, kind, cap_site_at(ip));
+    return follow_access(cap.follower, va, bytes, kind, UNLIKELY(cap.opt.call_paths) ? cap_path_site(ip, cap_path_here()) : cap_site_at(ip));
 }
 
 #define ALWAYS static inline __attribute__((always_inline))

@@ -3,7 +3,7 @@
  *
  * A block lives as long as its translation.  When Valgrind drops the translation, or the mapping its code came from
  * goes away, or the program ends, its counts are folded: multiplied out and added to the rows of lines.c. */
-#include "cap.h"
+#include "calls.h"
 
 static VgHashTable *blocks;     /* by original address; one block each                                        */
 
@@ -145,6 +145,7 @@ void cap_fold_range(Addr start, SizeT len_bytes)
     if (!blocks)
         return;
     cap_fold_sites(start, start + len_bytes - 1);
+    cap_fold_paths(start, start + len_bytes - 1);
     VG_(HT_ResetIter)(blocks);
     while ((b = VG_(HT_Next)(blocks)))
         if (b->low < start + len_bytes && b->high > start)
@@ -155,8 +156,9 @@ void cap_fold_range(Addr start, SizeT len_bytes)
 void cap_fold_all(void)
 {
     struct cap_block *b;
-    cap_fold_cost(follow_call_site(cap.follower));
+    cap_fold_call_site();
     cap_fold_sites(0, ~(Addr)0);
+    cap_fold_paths(0, ~(Addr)0);
     if (!blocks)
         return;
     VG_(HT_ResetIter)(blocks);

@@ -42,6 +42,7 @@ struct cap_options {
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
+    Int call_paths;         /* how many calls a path has at most; 0: no paths                                 */
 };
 
 struct cap_state {
@@ -51,6 +52,7 @@ struct cap_state {
     struct kernel *kernel;
     struct follower *follower;     /* does on the model what the program does                                 */
     Addr call_ip;                  /* the system call instruction for which the kernel works now              */
+    UInt call_path;                /* how the program got there                                               */
     ThreadId tid;                  /* the thread that runs                                                    */
     UInt cpu;                      /* its simulated CPU                                                       */
     UInt threads;                  /* ever started                                                            */
@@ -111,6 +113,7 @@ void cap_discard_block(Addr orig, VexGuestExtents extents);
 void cap_fold_range(Addr start, SizeT len_bytes);
 void cap_fold_all(void);
 void cap_fold_cost(struct sim_site *s);
+void cap_fold_call_site(void);
 struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites);
 /* Counters lie together, so that generated code reaches them from one address. */
 extern ULong cap_counter[];

@@ -24,6 +24,7 @@
  * Accesses that follow each other at constant distances share one check (plan.c).
  *
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
+#include "calls.h"
 #include "plan.h"
 
 struct mmu_marks cap_marks;
@@ -32,11 +33,14 @@ struct mmu_marks cap_marks;
 static struct {
     IRSB *out;
     struct cap_block *block;
+    Int sp;                  /* where it has the stack pointer                                                      */
     Int shadow;              /* where a thread's state has its shadow registers                                     */
     IRExpr *clock;           /* the number that the first check leaves                                              */
     UInt uses, regions;      /* numbers left so far; regions done                                                   */
     struct cap_site *site;   /* the next free one                                                                   */
     Addr page;               /* of the last fetch                                                                   */
+    Addr insn, insn_end;     /* the last instruction, and the one behind it                                         */
+    Bool stored_end;         /* it has stored that address                                                          */
 } now;
 
 /* ---- emitting ------------------------------------------------------------------------------------------------ */
@@ -106,6 +110,56 @@ static void emit_count(const ULong *counter)
     IRExpr *at = near ? bin(Iop_Add64, assign(Ity_I64, IRExpr_Get(now.shadow + CAP_COUNTERS_AT, Ity_I64)), word((UWord)distance))
                       : word((UWord)counter);
     store(at, bin(Iop_Add64, load(at), word(1)));
+}
+
+/* ---- calls (--call-paths, --heap) ---------------------------------------------------------------------------------- */
+
+static IRExpr *stack_pointer(void) { return assign(Ity_I64, IRExpr_Get(now.sp, Ity_I64)); }
+static IRExpr *last_call(void) { return load(word((UWord)&cap_call_top)); }
+static void emit_last_call(IRExpr *call) { store(word((UWord)&cap_call_top), call); }
+static IRExpr *member(IRExpr *call, SizeT offset) { return offset ? bin(Iop_Add64, call, word(offset)) : call; }
+
+/* After a call instruction: its return address has been pushed. */
+static void emit_call_down(Addr ip)
+{
+    IRExpr *call = bin(Iop_Add64, last_call(), word(sizeof(struct cap_call)));
+    store(call, bin(Iop_Add64, stack_pointer(), word(sizeof(UWord))));
+    store(member(call, offsetof(struct cap_call, ip)), word(ip));
+    store(member(call, offsetof(struct cap_call, path)), word(0));
+    emit_last_call(call);
+}
+
+/* The block ends with a return: the address has been popped. */
+static void emit_return(void)
+{
+    IRExpr *sp = stack_pointer();
+    emit_call(cap_call_unmatched, mkIRExprVec_1(sp), 1, assign(Ity_I1, IRExpr_Binop(Iop_CmpNE64, sp, load(last_call()))));
+    emit_last_call(bin(Iop_Sub64, last_call(), word(sizeof(struct cap_call))));
+}
+
+/* The translation of a known function may follow its call in the same block: the last instruction then has stored the
+ * address behind it, and the next is elsewhere. */
+static void emit_call_inside(const IRStmt *next)
+{
+    if (now.stored_end && next->Ist.IMark.addr != now.insn_end)
+        emit_call_down(now.insn);
+    now.insn = next->Ist.IMark.addr;
+    now.insn_end = next->Ist.IMark.addr + next->Ist.IMark.len;
+    now.stored_end = False;
+}
+
+static Bool stores_end(const IRStmt *st)
+{
+    const IRExpr *data = st->tag == Ist_Store ? st->Ist.Store.data : NULL;
+    return data && data->tag == Iex_Const && data->Iex.Const.con->tag == Ico_U64 && data->Iex.Const.con->Ico.U64 == now.insn_end;
+}
+
+static void emit_block_end(const IRSB *in)
+{
+    if (in->jumpkind == Ijk_Call)
+        emit_call_down(now.insn);
+    else if (in->jumpkind == Ijk_Ret)
+        emit_return();
 }
 
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
@@ -192,11 +246,14 @@ static void emit_block(const IRSB *in, Int first)
     UInt a = 0;
     now.page = 1; /* no page starts there */
     now.uses = now.regions = 0;
+    now.stored_end = False;
     now.clock = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_CLOCK_AT, Ity_I64));
     emit_count(counter++);
     for (Int i = first; i < in->stmts_used; i++) {
         IRStmt *st = in->stmts[i];
         if (st->tag == Ist_IMark) {
+            if (cap_calls_wanted())
+                emit_call_inside(st);
             emit(st);
             emit_fetches(st->Ist.IMark.addr, st->Ist.IMark.len);
             continue;
@@ -210,10 +267,13 @@ static void emit_block(const IRSB *in, Int first)
         if (st->tag == Ist_Exit)
             emit_clock();
         emit(st);
+        now.stored_end = now.stored_end || stores_end(st);
         if (st->tag == Ist_Exit)
             emit_count(counter++);
     }
     emit_clock();
+    if (cap_calls_wanted())
+        emit_block_end(in);
     tl_assert(now.site == now.block->site + now.block->sites);
 }
 
@@ -241,6 +301,7 @@ IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout 
     now.out = deepCopyIRSBExceptStmts(in);
     now.block = block;
     now.shadow = layout->total_sizeB;
+    now.sp = layout->offset_SP;
     now.site = block->site;
     for (Int i = 0; i < first; i++)
         emit(in->stmts[i]);

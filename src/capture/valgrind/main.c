@@ -3,7 +3,7 @@
  *
  * Started by `pagewalk run` (src/cli/launch.c), which sets VALGRIND_LIB to this tool's folder and VALGRIND_LAUNCHER to
  * itself.  Threads run one at a time; each is placed on a simulated CPU. */
-#include "cap.h"
+#include "calls.h"
 
 struct cap_state cap;
 
@@ -25,6 +25,7 @@ static Bool option(const HChar *arg)
     else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
+    else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
     else return False;
     return True;
 }
@@ -85,7 +86,15 @@ static const struct mmu_profile *profile_of(const HChar *text)
 static void fold_cost(void *ctx, struct sim_site *s)
 {
     (void)ctx;
+    cap_path_pay(cap.call_path, s);
     cap_fold_cost(s);
+}
+
+void cap_fold_call_site(void)
+{
+    struct sim_site *s = follow_call_site(cap.follower);
+    if (s->ip)
+        fold_cost(NULL, s);
 }
 
 static void begin_following(void)
@@ -166,6 +175,7 @@ void cap_start_counting_anew(void)
 {
     cap_fold_all();
     cap_forget_lines();
+    cap_forget_path_costs();
     cap_totals = (struct cap_totals){ 0 };
     for (Int c = 0; c < cap.opt.cpus; c++)
         counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
@@ -183,7 +193,7 @@ void cap_start_counting_anew(void)
 /* Threads are placed in the order of their creation; Valgrind's numbers are used again. */
 enum { MAX_THREADS = 4096 };
 static UChar cpu_of[MAX_THREADS];
-static Addr call_of[MAX_THREADS];    /* the system call each was last in                                        */
+static struct { Addr ip; UInt path; } call_of[MAX_THREADS]; /* the system call each was last in               */
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
@@ -229,6 +239,8 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     passed_over += to_pass_over;
     to_pass_over = 0;
     VG_(set_shadow_regs_area)(tid, 1, 0, sizeof in_shadow, (const UChar *)&in_shadow);
+    if (cap_calls_wanted())
+        cap_calls_thread_runs(tid);
 }
 
 static void thread_stops(ThreadId tid, ULong blocks_dispatched)
@@ -237,21 +249,30 @@ static void thread_stops(ThreadId tid, ULong blocks_dispatched)
     VG_(get_shadow_regs_area)(tid, (UChar *)&in_shadow.clock, 1, CAP_CLOCK_AT, sizeof in_shadow.clock);
     in_shadow.clock += CHECKS_MAX;
     to_pass_over += CHECKS_MAX;
+    if (cap_calls_wanted())
+        cap_calls_thread_stops(tid);
 }
 
 /* A call that waits ends after other threads ran and made calls of their own. */
 static void in_call_of(ThreadId tid)
 {
-    Addr ip = tid < MAX_THREADS ? call_of[tid] : 0;
+    Addr ip = tid < MAX_THREADS ? call_of[tid].ip : 0;
+    UInt path = tid < MAX_THREADS ? call_of[tid].path : 0;
     cap_switch_to(tid);
     sim_worked(cap.sim, cap_work());
     cap.call_ip = ip;
+    if (path == cap.call_path)
+        return;
+    cap_fold_call_site();
+    cap.call_path = path;
 }
 
 void cap_enter_syscall(ThreadId tid)
 {
-    if (tid < MAX_THREADS)
-        call_of[tid] = VG_(get_IP)(tid);
+    if (tid < MAX_THREADS) {
+        call_of[tid].ip = VG_(get_IP)(tid);
+        call_of[tid].path = cap.opt.call_paths ? cap_path_here() : 0;
+    }
     in_call_of(tid);
 }
 
@@ -262,6 +283,7 @@ static void thread_created(ThreadId tid, ThreadId child)
     (void)tid;
     if (child < MAX_THREADS)
         cpu_of[child] = (UChar)(cap.threads % (UInt)cap.opt.cpus);
+    cap_calls_thread_begins(child);
     cap.threads++;
     cap.alive++;
 }
@@ -315,6 +337,10 @@ static void after_options(void)
 {
     cap_read_results_before_exec();
     begin_session();
+    if (cap_calls_wanted()) {
+        VG_(track_pre_deliver_signal)(cap_calls_signal);
+        VG_(track_post_deliver_signal)(cap_calls_signal_over);
+    }
     VG_(atfork)(cap_before_fork, cap_fork_in_parent, cap_fork_in_child);
 }
 

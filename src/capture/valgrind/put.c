@@ -117,6 +117,13 @@ void put_table(const HChar *name, const HChar *const *columns)
     put_end();
 }
 
+void put_costs(const struct sim_cost *c)
+{
+    const ULong v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow };
+    for (UInt i = 0; i < sizeof v / sizeof v[0]; i++)
+        put_number(v[i]);
+}
+
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 
 Bool put_open(const HChar *path)

@@ -21,6 +21,10 @@ void put_number(ULong n);
 void put_unknown(void);
 void put_end(void);
 
+/* What something has cost: values for these columns. */
+#define CAP_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow"
+void put_costs(const struct sim_cost *c);
+
 /* Pieces of a line. */
 void put_field(const HChar *s);            /* after a TAB, as it is                                               */
 void put_escaped(const HChar *s);          /* without a TAB                                                       */

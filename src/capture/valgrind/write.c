@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
+#include "calls.h"
 #include "put.h"
 #include "pub_tool_xarray.h"
 
@@ -32,15 +33,7 @@ static void count_over_exec(const HChar *a, const HChar *b, ULong n)
 
 /* ---- events --------------------------------------------------------------------------------------------------- */
 
-#define EVENT_COLUMNS "instructions", "loads", "stores", "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", \
-                      "walk_cycles", "minor", "major", "cow", NULL
-
-static void costs(const struct sim_cost *c)
-{
-    const ULong v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow };
-    for (UInt i = 0; i < sizeof v / sizeof v[0]; i++)
-        put_number(v[i]);
-}
+#define EVENT_COLUMNS "instructions", "loads", "stores", CAP_COST_COLUMNS, NULL
 
 static void line_row(void *ctx, const struct cap_line *l)
 {
@@ -53,7 +46,7 @@ static void line_row(void *ctx, const struct cap_line *l)
     put_number(l->instructions);
     put_number(l->loads);
     put_number(l->stores);
-    costs(&l->cost);
+    put_costs(&l->cost);
     put_end();
 }
 
@@ -68,7 +61,7 @@ static void mapping_row(void *ctx, const struct sim_mapping *m)
     put_unknown();
     put_unknown();
     put_unknown();
-    costs(&m->cost);
+    put_costs(&m->cost);
     put_end();
 }
 
@@ -95,6 +88,8 @@ static void write_tables(void)
     sim_each_mapping(cap.sim, mapping_row, NULL);
     put_table("faults_by_mapping", faults);
     sim_each_mapping(cap.sim, mapping_faults_row, NULL);
+    if (cap.opt.call_paths)
+        cap_put_paths();
 }
 
 /* ---- the machine ---------------------------------------------------------------------------------------------- */

@@ -1,0 +1,34 @@
+#!/bin/sh
+# paths.sh BUILD - --call-paths: every way to reach a function is a path of its own, and paths cost what lines cost.
+. "$(dirname "$0")/lib.sh"
+
+# The sums of the cost columns of a table.
+sums() { awk -F'\t' -v t="$1" '$1 == "table" { on = $2 == t; delete c; for (i = 3; i <= NF; i++) c[$i] = i - 1 }
+    on && $1 == "row" { for (k in c) if (k ~ /miss|walk|minor|major|cow|zeroed|shootdown/) n[k] += $c[k] } END { for (k in n) print k, n[k] }' "$2" | sort; }
+# Paths as FUNCTION<FUNCTION<... from the last call back to main, with their minor faults, where those are many.
+paths() { awk -F'\t' '$1 == "table" { t = $2; n = 0; if (t == "paths") for (i = 3; i <= NF; i++) if ($i == "minor") minor = i - 1 }
+    t == "path_functions" && $1 == "row" { f[++n] = $4 }
+    t == "paths" && $1 == "row" { n++; up[n] = $2; fn[n] = $3; if ($minor < 20) next; s = f[$3]
+        for (q = $2; q && f[fn[q]] !~ /below main|start_thread|clone/; q = up[q]) s = s "<" f[fn[q]]; print s, $minor }' "$1"; }
+
+same "runs" ok "$("$PW" run -q --call-paths -o r -- "$PROGS/calls")"
+for w in with without; do "$PW" run -q $([ $w = without ] || echo --call-paths) -o $w -- "$PROGS/heap" >/dev/null; done
+counted() { awk -F'\t' '$1 == "table" { on = $2 !~ /^path/ } $1 == "row" && on || $1 == "count"' "$1" | grep -v -E '^(count	p|end)'; }
+same "the run's counts stay the same" "" "$(counted without >a; counted with >b; diff a b | head -4)"
+same "paths sum to lines" "$(sums lines r)" "$(sums paths r)"
+want='leaf<after<main 64
+leaf<down<down<down<down<main 64
+leaf<handler<raise<main 64
+leaf<one<main 64
+leaf<thread 64
+leaf<two<main 128'
+same "every way is a path" "$want" "$(paths r | grep ^leaf | sed -e 's/raise.*<main/raise<main/' -e 's/[.]isra[.]0//g' -e 's/ 63$/ 64/' | sort)"
+
+"$PW" run -q --call-paths=5 -o five -- "$PROGS/calls" >/dev/null; same "five calls" 0 $?
+same "deeper ones are cut" "leaf<down<main 64" "$(paths five | sed 's/[.]isra[.]0//g' | grep 'leaf<down')"
+same "and lose nothing" "$(sums lines five)" "$(sums paths five)"
+"$PW" run --call-paths=0 -- true 2>err; same "no calls at all" 125 $?
+same "is explained" 1 "$(grep -c 'from 1 to 1000' err)"
+"$PW" run -q --trace-children --call-paths -o f -- "$PROGS/forks" >/dev/null; same "forks" 0 $?
+for child in f f.*; do same "sums of $child" "$(sums lines "$child")" "$(sums paths "$child")"; done
+finish
