@@ -187,14 +187,14 @@ bool interp_line(struct interp *in, const char *line, size_t len_bytes)
     const struct command *c;
     struct process *p;
 
-    if (!words_cut(line, len_bytes, &w))
     in->line++;
+    if (!words_cut(line, len_bytes, &w))
         return fail(in, "too many words", NULL);
     if (!w.n)
         return true;
     c = find_command(w.w[0]);
-    if (c)
     check_flush_line(in, w.w[!c && w.n > 1]);
+    if (c)
         return run_command(in, c, &w);
     p = find_process(in, w.w[0]);
     if (p)
