@@ -22,6 +22,7 @@ enum {
     { "json", required_argument, NULL, OPT_VIEW + VIEW_JSON }, { "callgrind", required_argument, NULL, OPT_VIEW + VIEW_CALLGRIND }, \
     { "html", required_argument, NULL, OPT_VIEW + VIEW_HTML }, { "csv", required_argument, NULL, OPT_VIEW + VIEW_CSV }, \
     { "folded", required_argument, NULL, OPT_VIEW + VIEW_FOLDED }, { "speedscope", required_argument, NULL, OPT_VIEW + VIEW_SPEEDSCOPE }, \
+    { "timeline", required_argument, NULL, OPT_VIEW + VIEW_TIMELINE }, \
     { "weight", required_argument, NULL, OPT_WEIGHT }, { "top", required_argument, NULL, OPT_TOP }, \
     { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
 

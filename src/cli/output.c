@@ -62,6 +62,7 @@ static bool put_view(const struct report *r, const struct view_options *v, enum 
     case VIEW_CSV: return report_csv(r, out);
     case VIEW_FOLDED: return report_folded(r, v->weight, out);
     case VIEW_SPEEDSCOPE: return report_speedscope(r, v->weight, out);
+    case VIEW_TIMELINE: return report_timeline(r, out);
     case VIEWS: break;
     }
     return false;

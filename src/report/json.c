@@ -98,11 +98,15 @@ static json_t *place_list(struct places p, json_t *(*one)(const struct place *p)
 /* How sure the bare numbers are: those at the top and the events of functions, lines and mappings. */
 static json_t *certainty_of_numbers(void)
 {
-    static const char *const counts[] = { "fetches", "modifies", "kernel_accesses", "bytes" };
+    static const char *const counts[] = { "fetches", "modifies", "kernel_accesses", "bytes", "end", "copied_pages", "zeroed_pages", "anon_pages",
+                                          "file_pages", "shmem_pages", "table_pages", "touched_pages", "touched" };
+    static const char *const modelled[] = { "misses", "walks" };
     json_t *o = json_object();
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         json_object_set_new(o, counts[i], json_string("exact"));
+    for (size_t i = 0; i < sizeof modelled / sizeof modelled[0]; i++)
+        json_object_set_new(o, modelled[i], json_string("modelled"));
     for (int e = 0; e < EVENT_COLUMNS; e++)
         json_object_set_new(o, event_info[e].name, json_string(event_info[e].certainty));
     return o;
@@ -164,6 +168,9 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "shootdowns", json_of_shootdowns(s));
     json_object_set_new(o, "check", json_of_check(s));
     json_object_set_new(o, "check_flush", json_of_check_flush(r->results, s));
+    json_object_set_new(o, "timeline", json_of_timeline(r->results));
+    json_object_set_new(o, "regions", json_of_regions(r->results));
+    json_object_set_new(o, "heat", json_of_heat(r->results));
     json_object_set_new(o, "functions", place_list(places_functions(r->results), function_place));
     json_object_set_new(o, "lines", place_list(places_lines(r->results), line_place));
     json_object_set_new(o, "mappings", place_list(places_mappings(r->results), mapping_place));

@@ -35,6 +35,11 @@ json_t *json_of_divergences(const struct results *r, const struct summary *s);
 json_t *json_of_check(const struct summary *s); /* null when the run did not check; the same below                */
 json_t *json_of_check_flush(const struct results *r, const struct summary *s);
 
+/* json_where.c; null: the file has none. */
+json_t *json_of_timeline(const struct results *r);
+json_t *json_of_regions(const struct results *r);
+json_t *json_of_heat(const struct results *r);
+
 json_t *report_document(const struct report *r); /* the whole report (docs/json.md); NULL: no memory              */
 
 #endif
