@@ -3,13 +3,14 @@
 #   make setup      install what the build needs     make test   set up, build, run every test
 #   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
+#   make bench-kernel   the memory manager beside the host's
 #   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential test-html exhaustive mutate coverage demo san fuzz bench bench-machine accuracy install clean check
+.PHONY: all setup test test-differential test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -58,6 +59,9 @@ bench: all
 
 bench-machine: all
 	@sh bench/machine/run.sh $(B)
+
+bench-kernel: all
+	@sh bench/kernel/run.sh $(B)
 
 accuracy: all
 	@sh tests/differential/accuracy.sh $(B)

@@ -22,8 +22,31 @@ bool kver_load(struct quirks *q, u32 version);
 void heap_init(struct heap *h, void *base, u64 bytes);
 void *heap_alloc(struct kernel *k, size_t bytes);
 void heap_free(struct kernel *k, void *p, size_t bytes);
-void *heap_at(const struct kernel *k, u32 handle);
-u32 heap_handle(const struct kernel *k, const void *p);
+#define HEAP_GRAIN 16u
+static inline void *heap_at(const struct kernel *k, u32 handle) { return k->heap.base + (u64)handle * HEAP_GRAIN; }
+static inline u32 heap_handle(const struct kernel *k, const void *p)
+{
+    return (u32)((u64)((const u8 *)p - k->heap.base) / HEAP_GRAIN);
+}
+
+/* HEAP_GRAIN bytes, not zeroed; NULL: heap_alloc() has to be asked. */
+static inline void *heap_take_grain(struct kernel *k)
+{
+    struct heap *h = &k->heap;
+    void *p;
+
+    if (h->free[1]) {
+        p = heap_at(k, h->free[1]);
+        memcpy(&h->free[1], p, sizeof h->free[1]);
+    } else {
+        if (h->limit - h->used < HEAP_GRAIN)
+            return NULL;
+        p = h->base + h->used;
+        h->used += HEAP_GRAIN;
+    }
+    h->live += HEAP_GRAIN;
+    return p;
+}
 
 /* frames.c */
 void frames_init(struct kernel *k, struct frame *frames);
@@ -63,6 +86,20 @@ void lru_drain_all(struct kernel *k);
 void lru_drain_unmap(struct kernel *k);
 
 /* rmap.c */
+#define VPN_BITS 36
+static inline u64 mapping_of(const struct mm *mm, u64 va) { return (u64)mm->handle << VPN_BITS | va >> PAGE_LG2; }
+/* rmap_add() of a frame that is mapped already, for fork.  false: not at once; nothing has changed. */
+static inline bool rmap_share(struct mm *mm, struct frame *f, u64 va)
+{
+    struct rmap_node *n = heap_take_grain(mm->k);
+
+    if (!n)
+        return false;
+    *n = (struct rmap_node){ .map = mapping_of(mm, va), .next = f->more };
+    f->more = heap_handle(mm->k, n);
+    f->mapped++;
+    return true;
+}
 bool rmap_add(struct mm *mm, struct frame *f, u64 va);
 void rmap_remove(struct mm *mm, struct frame *f, u64 va);
 void rmap_move(struct mm *mm, struct frame *f, u64 from, u64 to);
@@ -152,6 +189,14 @@ struct vma *vma_below(struct mm *mm, u64 addr);
 bool gap_highest(struct mm *mm, struct gap_query *q);
 bool gap_lowest(struct mm *mm, struct gap_query *q);
 static inline bool vma_is_anon(const struct vma *v) { return !v->file && !v->name; }
+
+/* vma_index.c */
+struct vma *vma_index_find(const struct mm *mm, u64 addr);
+void vma_index_add(struct vma *v);
+void vma_index_move(struct vma *v);
+void vma_index_remove(struct vma *v);
+void vma_index_drop(struct mm *mm);
+bool vma_index_valid(const struct mm *mm);
 
 /* anon_vma.c */
 bool anon_vma_prepare(struct vma *v);

@@ -257,6 +257,7 @@ static const char *check_mm(struct mm *mm)
         err = check_tables(mm, pfn_to_pa(mm->top), TOP_LEVEL, 0, &t);
     if (err)
         return err;
+    REQUIRE(vma_index_valid(mm), "index of mappings differs from the mappings");
     REQUIRE(count == mm->map_count, "map_count differs from the mappings");
     REQUIRE(total == mm->total_vm, "total_vm differs from the mappings");
     REQUIRE(locked + (u64)mm->locked_stale == mm->locked_vm, "locked_vm differs from the mappings");

@@ -5,7 +5,7 @@
  * A handle is (offset / 16): 32 bits that survive where a pointer would be too wide; 0 names nothing. */
 #include "calls.h"
 
-#define GRAIN 16u
+#define GRAIN HEAP_GRAIN
 #define SMALL_MAX 1024u
 #define LARGEST 4096u
 
@@ -26,10 +26,6 @@ static u64 class_bytes(unsigned c)
 {
     return c == 0 ? LARGEST : c <= SMALL_MAX / GRAIN ? c * GRAIN : 2048;
 }
-
-void *heap_at(const struct kernel *k, u32 handle) { return k->heap.base + (u64)handle * GRAIN; }
-
-u32 heap_handle(const struct kernel *k, const void *p) { return (u32)((u64)((const u8 *)p - k->heap.base) / GRAIN); }
 
 void *heap_alloc(struct kernel *k, size_t bytes)
 {

@@ -151,7 +151,6 @@ struct vma {
     struct avc *chain;                    /* oldest first; more than one after a fork                        */
     struct mm_file *file;
     struct resv_map *resv;                /* private hugetlb: the owner's used reservations, shared by its parts */
-    bool resv_lost;                       /* the owner took a page away: faults are SIGBUS                     */
     const char *name;                     /* special mappings                                                 */
     struct mm_uffd *uffd;                 /* registered with it: flags has some of VM_UFFD                    */
     struct anon_name *anon_name;          /* PR_SET_VMA_ANON_NAME; NULL: none                                 */
@@ -160,8 +159,10 @@ struct vma {
     struct vma *prev, *next;
     u64 gap;                              /* free bytes below start, down to the previous vma                 */
     u64 max_gap;                          /* largest gap in this subtree                                      */
+    u64 indexed;                          /* start, as vma_index.c knows it                                   */
     struct vma *file_next, **file_link;   /* vmas of one inode                                                */
     u32 prio;
+    bool resv_lost;                       /* the owner took a page away: faults are SIGBUS                     */
 };
 
 static inline unsigned vma_pkey(const struct vma *v) { return v->flags >> VM_PKEY_SHIFT & 15; }
@@ -174,6 +175,7 @@ struct mm {
     u32 users, handle;
     pfn_t top;
     struct vma *root, *first;
+    u32 index;                            /* vma_index.c; 0: none, the treap serves                           */
     struct vma *found[16];                /* vma_find()'s last answers, by address                            */
     u32 map_count, rand;
     u64 rss[RSS_KINDS], tables;
@@ -368,6 +370,7 @@ struct kernel {
     struct pool pool[POOLS];
     u64 committed, totalram;
     struct mm *mms;
+    u32 index_nodes;                      /* free ones (vma_index.c)                                          */
     struct inode *inodes[INODE_HASH];
     u64 next_ino;
     struct cpu cpu[MAX_CPUS];

@@ -4,10 +4,7 @@
  * number). */
 #include "calls.h"
 
-#define VPN_BITS 36
 #define VPN_MASK ((1ull << VPN_BITS) - 1)
-
-static u64 mapping_of(const struct mm *mm, u64 va) { return (u64)mm->handle << VPN_BITS | va >> PAGE_LG2; }
 
 static struct mm *rmap_mm(const struct kernel *k, u64 map) { return heap_at(k, (u32)(map >> VPN_BITS)); }
 static u64 rmap_va(u64 map) { return (map & VPN_MASK) << PAGE_LG2; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * vma.c - the set of mappings of one address space: find, insert, remove, search gaps, all in O(log n).
  * A treap ordered by start, threaded by prev and next; each vma knows the gap below it, each subtree its largest.
+ * vma_index.c finds by address what the treap would find more slowly.
  * Whoever changes start or end of a vma that is in the tree calls vma_moved(). */
 #include "calls.h"
 
@@ -134,6 +135,7 @@ static void set_gap(struct vma *v)
 void vma_moved(struct vma *v)
 {
     v->mm->k->generation++;
+    vma_index_move(v);
     set_gap(v);
     if (v->next)
         set_gap(v->next);
@@ -163,6 +165,7 @@ void vma_insert(struct vma *v)
     *(prev ? &prev->next : &mm->first) = v;
     mm->rand = mm->rand * 1664525u + 1013904223u;
     v->prio = mm->rand >> 1;
+    vma_index_add(v);
     vma_moved(v);
     while (v->up && v->up->prio < v->prio)
         rotate_up(v);
@@ -174,6 +177,7 @@ void vma_remove(struct vma *v)
     struct mm *mm = v->mm;
     struct vma *up, *next = v->next;
 
+    vma_index_remove(v);
     while (v->left || v->right)
         rotate_up(!v->left || (v->right && v->right->prio > v->left->prio) ? v->right : v->left);
     up = v->up;
@@ -202,6 +206,13 @@ struct vma *vma_find(struct mm *mm, u64 addr)
 
     if (v && v->start <= addr && addr < v->end)
         return v;
+    if (mm->index) {
+        v = vma_index_find(mm, addr);
+        best = !v ? mm->first : addr < v->end ? v : v->next;
+        if (best)
+            *found = best;
+        return best;
+    }
     for (v = mm->root; v; ) {
         if (addr < v->end) {
             best = v;
