@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""embed.py OUTPUT STYLE SCRIPT... - the page of the HTML report as a C header: the style sheet, the scripts joined in
-order, and the hash of each as a Content-Security-Policy names it.  Called by meson, which needs Python itself."""
+"""embed.py OUTPUT FILE... - the page of the HTML report as a C header: the style sheets (.css) and the scripts (.js), each joined
+in order, and the hash of each as a Content-Security-Policy names it.  Licences (LICENSE) go before the scripts, as comments.
+Called by meson, which needs Python itself."""
 import base64
 import hashlib
 import sys
@@ -16,9 +17,14 @@ def policy_hash(data):
     return "sha256-" + base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def main(output, style, *scripts):
-    css = open(style, "rb").read()
-    js = b"'use strict';\n" + b"".join(open(s, "rb").read() for s in scripts)
+def joined(files, ending):
+    return b"".join(open(f, "rb").read() + b"\n" for f in files if f.endswith(ending))
+
+
+def main(output, *files):
+    css = joined(files, ".css")
+    licences = b"".join(b"/*! " + open(f, "rb").read() + b"*/\n" for f in files if f.endswith("LICENSE"))
+    js = licences + b"'use strict';\n" + joined(files, ".js")
     for what, data in (("style", css), ("script", js)):
         # The parser would end the element there, and a browser hashes what it parsed: no CR, no end tag.
         if b"</" + what.encode() in data.lower() or b"\r" in data or b"<!--" in data:

@@ -71,7 +71,7 @@ class Browser:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def key(self, key, text=None):
-        codes = {"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowDown": 40, "/": 191}
+        codes = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "/": 191}
         code = codes.get(key, ord(key[0].upper()))
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
@@ -90,6 +90,41 @@ def open_page(b):
         if time.monotonic() - start > 20:
             sys.exit("FAIL the page opens: %s" % [e for e in b.events if e["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")])
     return time.monotonic() - start
+
+
+def time_view(b, i):
+    b.click("document.querySelectorAll('[role=tab]')[%d]" % i)
+    charts = "document.querySelectorAll('#view%d .chart')" % i
+    legend = "[...%s].map(c => [...c.querySelectorAll('.u-legend .u-value')].map(v => v.textContent).join()).join(';')" % charts
+    check("four timelines", b.value(charts + ".length") == 4)
+    drawn = "[...document.querySelectorAll('#view%d canvas')].every(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v))" % i
+    check("they are drawn", b.value(drawn))
+    b.value(charts + "[0].focus()")
+    for _ in range(3):
+        b.key("ArrowRight")
+    shown = b.value(legend)
+    check("an arrow shows the numbers of all", shown.split(";")[0] not in ("", "-,-,-,-,-") and "-,-" not in shown, shown)
+    b.key("ArrowRight")
+    check("the next arrow other ones", b.value(legend) != shown)
+    b.screenshot("time-cursor")
+
+
+def space_view(b, i):
+    b.click("document.querySelectorAll('[role=tab]')[%d]" % i)
+    pictures = "document.querySelectorAll('#view%d canvas')" % i
+    tips = "[...document.querySelectorAll('#view%d .tip')].map(t => t.textContent)" % i
+    check("two pictures of the address space", b.value(pictures + ".length") == 2)
+    for k in range(2):
+        b.value(pictures + "[%d].focus()" % k)
+        b.key("ArrowDown")
+        first = b.value(tips)[k]
+        check("picture %d: an arrow says what a cell is" % (k + 1), "0x" in first and "misses" in first, first)
+        b.key("ArrowDown")
+        check("picture %d: the next another" % (k + 1), b.value(tips)[k] != first)
+    b.click(pictures + "[1]")
+    b.screenshot("regions")
+    rows = "document.querySelectorAll('#view%d tbody tr').length" % i
+    check("regions in a table", b.value(rows) > 3)
 
 
 def use(b):
@@ -152,6 +187,9 @@ def use(b):
     check("a click on a row shows it in the picture", b.value("document.getElementById('view1').hidden") is False)
     check("nothing is wider than the page", b.value("document.documentElement.scrollWidth <= window.innerWidth"))
 
+    if "Time" in tabs:
+        time_view(b, tabs.index("Time"))
+        space_view(b, tabs.index("Address space"))
     b.value("(() => { const s = document.createElement('script'); s.textContent = 'window.intruder = 1'; document.body.append(s); })()")
     check("the policy keeps other scripts out", b.value("window.intruder") is None)
     noise = [e for e in b.events if e["method"] in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")]

@@ -87,7 +87,8 @@ function header() {
 function build() {
   let icicle;
   const toPicture = (n) => { open(1); icicle.zoom(n.children.length ? n : n.parent); };
-  const views = [['Summary', summaryView], ['Picture', (p) => { icicle = icicleView(p); }], ['Functions and lines', (p) => codeView(p, toPicture)], ['Mappings', mappingsView], ['Faults', faultsView], ['System calls', callsView]];
+  const views = [['Summary', summaryView], ['Picture', (p) => { icicle = icicleView(p); }], ['Functions and lines', (p) => codeView(p, toPicture)], ['Mappings', mappingsView], ['Faults', faultsView],
+    ...(report.timeline ? [['Time', timeView]] : []), ...(report.regions && report.regions.length ? [['Address space', spaceView]] : []), ['System calls', callsView]];
   if (report.processes.length) views.push([`Processes (${report.processes.length})`, processesView]);
   const panels = views.map(([name], i) => h('section', { role: 'tabpanel', id: 'view' + i, 'aria-labelledby': 'tab' + i, tabindex: -1, hidden: true }));
   const tabs = views.map(([name], i) => h('button', { role: 'tab', id: 'tab' + i, 'aria-controls': 'view' + i, onclick: () => open(i) }, name)), drawn = new Set();
