@@ -47,11 +47,13 @@ def read_names(path):
     return names
 
 
-def reports(build):
-    """gcov's findings about every object file that ran."""
-    data = [os.path.join(here, f) for here, _, files in os.walk(build) for f in files if f.endswith(".gcda")]
+def reports(build, room):
+    """gcov's findings about every object file that ran, and about those of the room that no test even links."""
+    files = {os.path.join(here, f) for here, _, files in os.walk(build) for f in files}
+    data = sorted(f for f in files if f.endswith(".gcda"))
     if not data:
         sys.exit(f"coverage: nothing has run in {build}")
+    data += sorted(f for f in files if f.endswith(".gcno") and f"src_{room}_" in f and f[:-4] + "gcda" not in files)
     with tempfile.TemporaryDirectory() as where:
         for number, path in enumerate(data):
             into = os.path.join(where, str(number))
@@ -66,7 +68,7 @@ def reports(build):
 def gather(build, room):
     """{file: {line: [count, {(function, index): count}]}} for the files of the room."""
     found = {}
-    for report in reports(build):
+    for report in reports(build, room):
         for f in report["files"]:
             path = os.path.normpath(os.path.join(report["current_working_directory"], f["file"]))
             file = os.path.relpath(path, ROOT)

@@ -150,7 +150,7 @@ static void store_lane(const struct lanes *l, struct cpu *c, u64 lane)
 static void store_lru(const struct lanes *l, struct cpu *c, u32 set)
 {
     struct assoc *a = &l->t->a;
-    u64 order = l->ways < 16 ? a->state[set] >> 4 * l->ways << 4 * l->ways : 0;
+    u64 order = a->state[set] >> 4 * l->ways << 4 * l->ways;
     for (u32 i = 0; i < l->ways; i++) {
         u64 lane = *lane_at(l, set, i), way = (lane & LANE_SLOT) - (u64)set * l->ways;
         order |= way << 4 * i;

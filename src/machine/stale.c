@@ -66,7 +66,7 @@ void mmu_check_flush_begin(struct mmu *m, void *block, size_t block_bytes,
                            void (*found)(void *ctx, const struct mmu_stale *s), void *ctx)
 {
     struct carve c = { block, 0 };
-    CHECK(!m->check && block &&
+    CHECK(!m->check && block && found &&
           block_bytes >= mmu_check_flush_bytes(&(struct mmu_config){ .profile = m->profile, .cpus = m->cpus }));
     m->check = carve_check(&c, m->profile, m->cpus);
     m->check->found = found;
@@ -118,7 +118,7 @@ static struct origin *origin_of_path(const struct access *a, u32 level)
         const struct psc *p = &a->c->psc[i];
         u64 number = psc_number(a->va, p->level);
         u32 set = assoc_set(&p->a, number);
-        int way = p->level == level && p->used ? assoc_find(&p->a, set, number | a->c->mode.pcid_tag) : ASSOC_NONE;
+        int way = p->level == level ? assoc_find(&p->a, set, number | a->c->mode.pcid_tag) : ASSOC_NONE;
         if (way >= 0)
             return o + assoc_at(&p->a, set, (u32)way);
         o += ways_of(&p->a);
@@ -195,8 +195,7 @@ static void look(struct use *u, struct origin *o, struct mmu_stale *s)
     s->by = log_find(&check->log, s->entry_pa);
     if (s->level == MMU_STALE_ROOT)
         s->entry_pa = 0;
-    if (check->found)
-        check->found(check->ctx, s);
+    check->found(check->ctx, s);
 }
 
 static struct mmu_stale said_of(const struct access *a)
@@ -210,8 +209,7 @@ void stale_hit(const struct access *a)
     const struct level *l = a->r->by == MMU_BY_L1 ? &port->l1 : &port->l2;
     struct mmu_stale s = said_of(a);
     struct found f;
-    if (!level_find(l, a->va, a->c->mode.pcid_tag, &f))
-        return;
+    CHECK(level_find(l, a->va, a->c->mode.pcid_tag, &f));
     struct origin *o = origin_of_tlb(a, f.p->t, f.set, f.way);
     u64 data = found_data(&f), tag = f.p->tag[(size_t)f.set * f.p->ways + f.way];
     CHECK(o->tag == tag);

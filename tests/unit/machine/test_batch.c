@@ -19,8 +19,8 @@
 #define FAR_PAGES 30u
 
 /* What a run is like: all kinds of pages and kernel addresses, or a program's small pages alone; how often there is a
- * page that refuses. */
-struct taste { bool small, tame; };
+ * page that refuses; whether what faults may be mapped then. */
+struct taste { bool small, tame, as_is; };
 
 struct twins {
     struct box fast, slow;
@@ -193,9 +193,9 @@ static void compare(const struct twins *p)
 }
 
 /* A stream in batches; what faults is mapped, or left out. */
-static void stream_both(struct twins *p)
+static void records_both(struct twins *p, u32 n)
 {
-    u32 n = make_stream(p), from = 0;
+    u32 from = 0;
     while (from < n) {
         struct mmu_result fault, r = { .status = MMU_OK };
         u32 want = pick(p, 3) ? n - from : 1 + pick(p, n - from), slow = 0;
@@ -215,16 +215,18 @@ static void stream_both(struct twins *p)
         if (slow == want)
             continue;
         p->faults++;
-        if (pick(p, 2) && r.status == MMU_FAULT_PF && r.va >= BASE_4K && r.va < BASE_4K + SMALL_PAGES * 4096ull)
+        if (!p->taste.as_is && pick(p, 2) && r.status == MMU_FAULT_PF && r.va >= BASE_4K && r.va < BASE_4K + SMALL_PAGES * 4096ull)
             put_entry(p, r.va, 0);
         else
             from++;
     }
 }
 
+static u64 heard;
 static void hear_translated(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global)
 {
     (void)ctx, (void)cpu, (void)r, (void)pcid, (void)global;
+    heard++;
 }
 
 static void begin(struct twins *p, const struct mmu_profile *profile, enum batch_isa isa)
@@ -265,7 +267,7 @@ static void run(const struct mmu_profile *profile, u64 seed, enum batch_isa isa,
             else
                 random_entry(p);
         }
-        stream_both(p);
+        records_both(p, make_stream(p));
         if (i % 4 == 0)
             compare_caches(p);
     }
@@ -314,6 +316,27 @@ static void made_up(u8 repl, u16 ways, u16 sets, u8 repl2, u16 ways2, u16 sets2,
         run_tastes(&p, seed, (enum batch_isa)isa, streams);
 }
 
+/* Arrays of one level that are not alike, or shared by some kinds alone; and structure caches in pairs. */
+static void made_up_sides(u8 repl_i, u8 repl_load, u8 repl_store, u16 sets_i, u8 sizes2, u64 seed, unsigned streams)
+{
+    const struct mmu_tlb_desc tlb[] = {
+        ARRAY(1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl_i, 8, sets_i),
+        ARRAY(1, MMU_PORT_LOAD, 1 << MMU_4K, MMU_LINEAR, repl_load, 8, 8),
+        ARRAY(1, MMU_PORT_STORE, 1 << MMU_4K, MMU_LINEAR, repl_store, 8, 8),
+        ARRAY(1, MMU_PORT_I | DATA_PORTS, ALL_SIZES - (1 << MMU_4K), MMU_LINEAR, MMU_LRU, 4, 2),
+        ARRAY(2, MMU_PORT_I | DATA_PORTS, sizes2, MMU_LINEAR, MMU_LRU, 12, 128),
+    };
+    const struct mmu_psc_desc psc[] = { { 1, 4, 4, "" }, { seed & 1 ? 1 : 2, 4, 4, "" } };
+    struct mmu_profile p = *mmu_profile_find("skylake");
+    p.name = "made up";
+    p.tlb = tlb;
+    p.tlbs = sizes2 ? 5 : 4;
+    p.psc = psc;
+    p.pscs = 2;
+    for (unsigned isa = 0; isa <= batch_best(); isa++)
+        run_tastes(&p, seed, (enum batch_isa)isa, streams);
+}
+
 static void made_up_arrays(void **state)
 {
     (void)state;
@@ -327,6 +350,99 @@ static void made_up_arrays(void **state)
     made_up(MMU_RANDOM, 8, 2, MMU_LRU, 24, 8, MMU_LINEAR, 8, 20);
     made_up(MMU_LRU, 6, 16, MMU_LRU, 4, 256, MMU_LINEAR, 9, 30);
     made_up(MMU_LRU, 12, 8, MMU_PLRU, 16, 8, MMU_LINEAR, 10, 20);
+    made_up(MMU_LRU, 4, 8, MMU_LRU, 12, 128, MMU_LINEAR, 11, 30);
+    made_up(MMU_LRU, 8, 32, MMU_LRU, 12, 128, MMU_LINEAR, 12, 20);
+    made_up(MMU_LRU, 5, 8, MMU_LRU, 8, 64, MMU_LINEAR, 13, 20);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, ALL_SIZES, 14, 20);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, ALL_SIZES, 15, 8);       /* two caches of PDEs                   */
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 32, ALL_SIZES, 16, 8);
+    made_up_sides(MMU_PLRU, MMU_LRU, MMU_LRU, 8, ALL_SIZES, 17, 8);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_PLRU, 8, ALL_SIZES, 18, 8);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, 1 << MMU_2M, 20, 8);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, 0, 22, 8);
+}
+
+/* ---- tables that change under a batch ---------------------------------------------------------------------------- */
+
+static void push(struct twins *p, u32 *n, u64 page, enum mmu_kind kind)
+{
+    p->record[(*n)++] = mmu_record(BASE_4K + page * 4096, kind, 0);
+}
+
+/* Pages are loaded, so that caches hold them clean; then a page directory's entry goes, or leads out of memory, and nobody
+ * invalidates: stores must walk and find that, loads go on hitting, and so must new pages of that directory. */
+static void a_directory_goes(const struct mmu_profile *profile, enum batch_isa isa, u64 pde)
+{
+    static struct twins pair;
+    struct twins *p = &pair;
+    u32 n = 0;
+    *p = (struct twins){ .seed = 99, .taste = { .small = true, .tame = true, .as_is = true } };
+    begin(p, profile, isa);
+    for (u64 page = 0; page < SMALL_PAGES; page++)
+        poke_both(p, BASE_4K + page * 4096, 0, (page << 12) | PTE_ALL);
+    for (u64 page = 0; page < 200; page++)
+        push(p, &n, page, MMU_LOAD);
+    for (u64 i = 0; i < 2000; i++)
+        push(p, &n, 512 + i % 5 * 512 + i % 480, MMU_LOAD); /* other directories' entries: theirs is forgotten      */
+    for (u64 page = 0; page < 200; page++)
+        push(p, &n, page, MMU_LOAD);
+    records_both(p, n);
+    poke_both(p, BASE_4K, 1, pde);
+    for (unsigned again = 0; again < 2; again++) {
+        n = 0;
+        for (u64 i = 0; i < 500; i++)
+            push(p, &n, 512 + i % 5 * 512 + i % 480, MMU_LOAD);
+        push(p, &n, again ? 1 : 199, MMU_STORE);            /* the second level alone holds page 1                  */
+        for (u64 i = 0; i < 200; i++)
+            push(p, &n, i % 100 ? 600 + i : 300 + i, MMU_LOAD);
+        for (u64 page = 0; page < 200; page++)
+            push(p, &n, page, page & 1 ? MMU_LOAD : MMU_STORE);
+        records_both(p, n);
+        compare_caches(p);
+    }
+    assert_true(p->faults > 20);
+    box_end(&p->fast);
+    box_end(&p->slow);
+}
+
+static void tables_that_change(void **state)
+{
+    const struct mmu_psc_desc psc[] = { { 1, 4, 4, "" }, { 2, 4, 4, "" } };
+    struct mmu_profile p = *mmu_profile_find("champsim");
+    (void)state;
+    p.psc = psc;
+    p.pscs = 2;
+    for (unsigned isa = 0; isa <= batch_best(); isa++) {
+        a_directory_goes(&p, (enum batch_isa)isa, 0);
+        a_directory_goes(&p, (enum batch_isa)isa, (BOX_RAM + 0x3000) | PTE_ALL);
+        a_directory_goes(mmu_profile_find("skylake"), (enum batch_isa)isa, 0);
+    }
+}
+
+/* ---- small things -------------------------------------------------------------------------------------------------- */
+
+/* A stream that blocks get through makes up for what they could not do; with an observer there are no blocks. */
+static void long_streams(void **state)
+{
+    static u64 record[40000];
+    struct box b;
+    struct mmu_result fault;
+    (void)state;
+    box_begin(&b, "skylake");
+    for (u64 page = 0; page < 8; page++)
+        box_map(&b, BASE_4K + page * 4096, 0, 0x100000 + page * 4096, PTE_ALL);
+    for (u64 i = 0; i < 40000; i++)
+        record[i] = mmu_record(BASE_4K + i * 8 % 32768, MMU_LOAD, 0);
+    record[100] = mmu_record(BASE_4K + 9 * 4096, MMU_LOAD, 0);
+    assert_int_equal(mmu_batch(b.m, 0, record, 40000, &fault), 100);
+    assert_int_equal(fault.status, MMU_FAULT_PF);
+    assert_int_equal(mmu_batch(b.m, 0, record + 101, 39899, &fault), 39899);
+    assert_int_equal(mmu_stats(b.m, 0)->lookups[MMU_SIDE_D], 40000);
+    heard = 0;
+    mmu_observe(b.m, &(struct mmu_observer){ .translated = hear_translated });
+    assert_int_equal(mmu_batch(b.m, 0, record, 100, &fault), 100);
+    assert_int_equal(heard, 100);
+    box_end(&b);
 }
 
 static void records(void **state)
@@ -369,6 +485,7 @@ static void other_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(records), cmocka_unit_test(other_modes),
+                                        cmocka_unit_test(long_streams), cmocka_unit_test(tables_that_change),
                                         cmocka_unit_test(made_up_arrays), cmocka_unit_test(every_profile) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

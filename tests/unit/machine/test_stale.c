@@ -273,6 +273,67 @@ static void other_modes(void **state)
     }
 }
 
+/* A page that the second level does not keep. */
+static void sizes_not_kept(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_begin(&r, "haswell");
+    const u64 at = box_entry(&r.box, 0x40000000, 2);
+    mmu_poke(r.box.m, at, 0x40000000 | PTE_ALL | X86_PTE_PS);
+    box_do(&r.box, 0x40000000, MMU_LOAD);
+    mmu_poke(r.box.m, at, 0);
+    assert_int_equal(box_do(&r.box, 0x40000000, MMU_LOAD).by, MMU_BY_L1);
+    assert_true(r.heard.missing == 1 && r.heard.last.level == 2 && r.heard.last.entry_pa == at);
+    rig_end(&r);
+}
+
+/* While it is off nothing is said or counted; while it is on all is. */
+static void off_and_on(void **state)
+{
+    (void)state;
+    struct rig r;
+    box_begin_full(&r.box, "skylake");
+    struct mmu *m = r.box.m;
+    mmu_check_flush_actor(m, 0, "nobody");
+    mmu_check_flush_stored(m, 0x1000, 0, 1);
+    struct mmu_stale_counts n = mmu_check_flush_counts(m);
+    assert_true(!n.uses && !n.missing && !n.not_needed);
+    begin_checking(&r);
+    box_map(&r.box, VA, 0, PA, PTE_ALL);
+    box_do(&r.box, VA, MMU_LOAD);
+    box_do(&r.box, VA, MMU_LOAD);
+    mmu_poke(m, box_entry(&r.box, VA, 0), (PA + 0x1000) | PTE_ALL);
+    box_do(&r.box, VA, MMU_LOAD);
+    n = mmu_check_flush_counts(m);
+    assert_true(n.uses == 2 && n.missing == 1 && n.not_needed == 0);
+    rig_end(&r);
+}
+
+/* Who stored is known of so many entries; the oldest are forgotten, and long names are cut. */
+static void who_is_forgotten(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_begin(&r, "skylake");
+    struct mmu *m = r.box.m;
+    for (unsigned long_ago = 0; long_ago < 2; long_ago++) {
+        box_map(&r.box, VA, 0, PA, PTE_ALL);
+        mmu_invlpg(m, 0, VA);
+        box_do(&r.box, VA, MMU_LOAD);
+        mmu_check_flush_actor(m, 0, "a name that is much longer than the place that is kept for names");
+        mmu_poke(m, box_entry(&r.box, VA, 0), 0);
+        for (u64 i = 0; long_ago && i < 200000; i++)
+            mmu_check_flush_stored(m, 0x400000 + i * 8, 0, 1);
+        box_do(&r.box, VA, MMU_LOAD);
+        assert_int_equal(r.heard.missing, long_ago + 1);
+        assert_int_equal(r.heard.last.by.serial != 0, !long_ago);
+        if (!long_ago)
+            assert_string_equal(r.heard.last.by.who, "a name that is much longer than the place that is k");
+    }
+    rig_end(&r);
+}
+
 /* A user's observer still hears everything, once. */
 static unsigned translated_calls;
 static void count_translated(void *ctx, unsigned cpu, const struct mmu_result *r, u64 pcid, bool global)
@@ -336,6 +397,12 @@ static void text(void **state)
     assert_string_equal(got, "flush missing: cpu0 fetch at 0x0 by L1I: y [rule 125]\n"
                              "  CR3 named 0x1000, now 0x2000, loaded by line 9; missing on cpu0: MOV CR3 with bit 63 = 0, or "
                              "INVPCID 1, for PCID 0x7\n");
+    got[0] = 0;
+    s = (struct mmu_stale){ .kind = MMU_LOAD, .rule = 90, .missing = true, .array = "L1D", .why = "w", .global = true,
+                            .by = { .serial = 1, .cpu = 2 } };
+    mmu_stale_put(&s, "", &out);
+    assert_string_equal(got, "flush missing: cpu0 load at 0x0 by L1D: w [rule 90]\n"
+                             "  PTE at 0x0 was 0x0, is 0x0, stored by cpu2; missing on cpu0: INVLPG 0x0, or CR4.PGE turned\n");
     got[0] = 0;
     s = (struct mmu_stale){ .kind = MMU_LOAD, .rule = 92, .array = "L1D", .why = "z", .global = true };
     mmu_stale_put(&s, "", &out);
@@ -495,6 +562,7 @@ int main(void)
         cmocka_unit_test(each_change), cmocka_unit_test(another_page), cmocka_unit_test(another_size),
         cmocka_unit_test(another_table), cmocka_unit_test(another_root), cmocka_unit_test(other_cpus),
         cmocka_unit_test(other_modes), cmocka_unit_test(with_an_observer), cmocka_unit_test(text),
+        cmocka_unit_test(sizes_not_kept), cmocka_unit_test(off_and_on), cmocka_unit_test(who_is_forgotten),
         cmocka_unit_test(random_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
