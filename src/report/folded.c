@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * folded.c - costs by source line as folded stacks, for flamegraph.pl, inferno and their like: a line is
- * OBJECT;FUNCTION;FILE:LINE COUNT.  Without call paths a stack is where code stands, not who called it.
+ * OBJECT;FUNCTION;FILE:LINE COUNT.  Without call paths a stack is where code stands, not who called it; with them it is
+ * FUNCTION;FUNCTION;... COUNT, the first caller first.
  * Lines that cost nothing, or whose cost is unknown, are not there. */
 #include "report/format.h"
+#include "report/paths.h"
 #include "report/places.h"
 #include "report/report.h"
+
+#define FRAMES_MAX 2048u /* a path has at most 1000 calls                                                     */
 
 /* ';' parts frames and a line ends a stack, so neither can be in a name. */
 static void put_frame(FILE *out, const char *name)
@@ -13,7 +17,30 @@ static void put_frame(FILE *out, const char *name)
         fputc(*name == ';' ? ':' : (u8)*name < 0x20 || *name == 0x7f ? '?' : *name, out);
 }
 
-bool report_folded(const struct report *r, enum event weight, FILE *out)
+static void put_callers(FILE *out, const struct paths *p, unsigned frame)
+{
+    unsigned chain[FRAMES_MAX], n = 0;
+
+    for (; frame != PATH_NONE && n < FRAMES_MAX; frame = p->at[frame].parent)
+        chain[n++] = frame;
+    while (n) {
+        put_frame(out, path_function_name(&p->function[p->at[chain[--n]].function]));
+        if (n)
+            fputc(';', out);
+    }
+}
+
+static void put_paths(FILE *out, const struct paths *p, enum event weight)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (!num_positive(p->at[i].own[weight]))
+            continue;
+        put_callers(out, p, (unsigned)i);
+        fprintf(out, " %llu\n", (unsigned long long)p->at[i].own[weight].n);
+    }
+}
+
+static bool put_lines(const struct report *r, enum event weight, FILE *out)
 {
     struct places p = places_lines(r->results);
     bool ok = !p.failed;
@@ -33,5 +60,18 @@ bool report_folded(const struct report *r, enum event weight, FILE *out)
         fprintf(out, " %llu\n", (unsigned long long)at->event[weight].n);
     }
     places_free(&p);
+    return ok;
+}
+
+bool report_folded(const struct report *r, enum event weight, FILE *out)
+{
+    struct paths p = paths_read(r->results);
+    bool ok = !p.failed;
+
+    if (paths_know(&p, weight))
+        put_paths(out, &p, weight);
+    else
+        ok = ok && put_lines(r, weight, out);
+    paths_free(&p);
     return ok && !fflush(out) && !ferror(out);
 }

@@ -5,6 +5,7 @@
  * else run (CSP level 3, section 6.7.3).  The data stands in a JSON data block, which is never executed; '<' is written
  * \u003c there, so no name can end the block.  What the page shows of unknown numbers it gets as null. */
 #include "report/html_page.h"
+#include "report/html_paths.h"
 #include "report/json_internal.h"
 #include "report/places.h"
 
@@ -81,7 +82,7 @@ static json_t *page_data(const struct report *r)
 {
     static const char *const written_shorter[] = { "functions", "lines", "mappings" };
     struct places lines = places_lines(r->results), mappings = places_mappings(r->results);
-    json_t *o = NULL, *report = report_document(r);
+    json_t *o = NULL, *paths, *report = report_document(r);
 
     if (report && !lines.failed && !mappings.failed) {
         for (size_t i = 0; i < sizeof written_shorter / sizeof written_shorter[0]; i++)
@@ -91,6 +92,8 @@ static json_t *page_data(const struct report *r)
         json_object_set_new(o, "lines", line_tree(&lines));
         json_object_set_new(o, "mappings", mapping_rows(&mappings));
         json_object_set(o, "report", report);
+        if ((paths = html_paths(r->results)))
+            json_object_set_new(o, "paths", paths);
     }
     json_decref(report);
     places_free(&lines);

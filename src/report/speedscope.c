@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * speedscope.c - costs by source line for https://www.speedscope.app, in its own format (file-format-schema.json):
- * one sampled profile for each event that cost something, a stack being object, function, line. */
+ * one sampled profile for each event that cost something, a stack being object, function, line; or, for what a run with
+ * --call-paths knows by path, the functions that called each other. */
 #include "report/format.h"
 #include "report/json_internal.h"
+#include "report/paths.h"
 #include "report/places.h"
 
 #include <stdio.h>
@@ -10,6 +12,8 @@
 #include <string.h>
 
 struct stack { json_int_t frame[3]; unsigned depth; };
+/* What samples are made of: lines, and paths, whose functions are frames from first_function on. */
+struct samples { const struct places *places; const struct stack *stack; struct paths paths; json_int_t first_function; };
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------ */
 
@@ -44,23 +48,44 @@ static void add_stack(json_t *frames, struct stack *s, const struct stack *befor
 
 /* ---- profiles ---------------------------------------------------------------------------------------------------------- */
 
-static json_t *profile(const struct places *p, const struct stack *stack, enum event e)
+static void add_sample(json_t *samples, json_t *weights, json_t *sample, struct num weight, struct num *end)
+{
+    json_array_append_new(samples, sample);
+    json_array_append_new(weights, json_of_num(weight));
+    *end = num_add(*end, weight);
+}
+
+static json_t *sample_of_line(const struct stack *stack)
+{
+    json_t *sample = json_array();
+
+    for (unsigned d = 0; d < stack->depth; d++)
+        json_array_append_new(sample, json_integer(stack->frame[d]));
+    return sample;
+}
+
+static json_t *sample_of_path(const struct samples *s, unsigned frame)
+{
+    json_t *sample = json_array();
+
+    for (; frame != PATH_NONE; frame = s->paths.at[frame].parent)
+        json_array_insert_new(sample, 0, json_integer(s->first_function + s->paths.at[frame].function));
+    return sample;
+}
+
+static json_t *profile(const struct samples *s, enum event e)
 {
     json_t *o = json_object(), *samples = json_array(), *weights = json_array();
+    const bool by_path = paths_know(&s->paths, e);
     struct num end = num_of(0);
     char name[128];
 
-    for (size_t i = 0; i < p->n; i++) {
-        json_t *sample;
-        if (!num_positive(p->at[i].event[e]))
-            continue;
-        sample = json_array();
-        for (unsigned d = 0; d < stack[i].depth; d++)
-            json_array_append_new(sample, json_integer(stack[i].frame[d]));
-        json_array_append_new(samples, sample);
-        json_array_append_new(weights, json_of_num(p->at[i].event[e]));
-        end = num_add(end, p->at[i].event[e]);
-    }
+    for (size_t i = 0; !by_path && i < s->places->n; i++)
+        if (num_positive(s->places->at[i].event[e]))
+            add_sample(samples, weights, sample_of_line(&s->stack[i]), s->places->at[i].event[e], &end);
+    for (size_t i = 0; by_path && i < s->paths.n; i++)
+        if (num_positive(s->paths.at[i].own[e]))
+            add_sample(samples, weights, sample_of_path(s, (unsigned)i), s->paths.at[i].own[e], &end);
     snprintf(name, sizeof name, "%s: %s (%s)", event_info[e].name, event_info[e].title, event_info[e].certainty);
     json_put_text(o, "type", "sampled");
     json_put_text(o, "name", name);
@@ -72,8 +97,9 @@ static json_t *profile(const struct places *p, const struct stack *stack, enum e
     return o;
 }
 
-static json_t *document(const struct report *r, const struct places *p, const struct stack *stack, json_t *frames, enum event weight)
+static json_t *document(const struct report *r, const struct samples *s, json_t *frames, enum event weight)
 {
+    const struct places *p = s->places;
     json_t *o = json_object(), *profiles = json_array();
     size_t active = 0;
 
@@ -84,7 +110,7 @@ static json_t *document(const struct report *r, const struct places *p, const st
         if (e == (int)weight)
             active = json_array_size(profiles);
         if (num_positive(total) || e == (int)weight)
-            json_array_append_new(profiles, profile(p, stack, (enum event)e));
+            json_array_append_new(profiles, profile(s, (enum event)e));
     }
     json_put_text(o, "$schema", "https://www.speedscope.app/file-format-schema.json");
     json_object_set_new(o, "shared", json_pack("{s:o}", "frames", frames));
@@ -100,18 +126,23 @@ bool report_speedscope(const struct report *r, enum event weight, FILE *out)
     struct places p = places_lines(r->results);
     struct stack *stack = calloc(p.n + 1, sizeof *stack);
     json_t *o = NULL, *frames = json_array();
-    bool ok = !p.failed && stack;
+    struct samples s = { .places = &p, .stack = stack, .paths = paths_read(r->results) };
+    bool ok = !p.failed && !s.paths.failed && stack;
 
     weight = weight < EVENT_COLUMNS ? weight : EV_MINOR;
     for (size_t i = 0; ok && i < p.n; i++)
         add_stack(frames, &stack[i], i ? &stack[i - 1] : NULL, &p.at[i], i ? &p.at[i - 1] : NULL);
+    s.first_function = (json_int_t)json_array_size(frames);
+    for (size_t i = 0; ok && i < s.paths.functions; i++)
+        add_frame(frames, path_function_name(&s.paths.function[i]), s.paths.function[i].file, NUM_UNKNOWN);
     if (ok)
-        o = document(r, &p, stack, frames, weight);
+        o = document(r, &s, frames, weight);
     else
         json_decref(frames);
     ok = o && !json_dumpf(o, out, JSON_COMPACT) && fputc('\n', out) != EOF && !fflush(out);
     json_decref(o);
     free(stack);
+    paths_free(&s.paths);
     places_free(&p);
     return ok && !ferror(out);
 }
