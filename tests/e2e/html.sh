@@ -39,7 +39,7 @@ same "begins none" 2 "$(grep -o '<script' evil.html | wc -l)"
 
 if [ -n "${shots:-}" ]; then
     chromium=$(command -v chromium) || { echo "skip: the HTML report in a browser: chromium is missing"; finish; }
-    "$PW" run -q --trace-children -o cc.results --html cc.html -- "${CC:-cc}" -O2 -c -o /dev/null -x c - <<C
+    "$PW" run -q --trace-children --call-paths -o cc.results --html cc.html -- "${CC:-cc}" -O2 -c -o /dev/null -x c - <<C
 #include <stdio.h>
 int main(void) { return puts("x"); }
 C

@@ -24,6 +24,33 @@ leaf<thread 64
 leaf<two<main 128'
 same "every way is a path" "$want" "$(paths r | grep ^leaf | sed -e 's/raise.*<main/raise<main/' -e 's/[.]isra[.]0//g' -e 's/ 63$/ 64/' | sort)"
 
+
+# The views: who called whom, and the same sums.
+total() { sums lines "$1" | awk -v e="$2" '$1 == e { print $2 }'; }
+"$PW" report -q --folded r.folded --speedscope r.json --callgrind r.cg --html r.html r; same "views" 0 $?
+same "folded: sum" "$(total r walk_cycles)" "$(awk '{ n += $NF } END { print n }' r.folded)"
+same "folded: a path" 1 "$("$PW" report --folded - --weight minor r | grep -c ';main;two;leaf 128$')"
+same "folded: what paths do not know is by line" 1 "$("$PW" report --folded - --weight stores r | grep -c '^calls;leaf;calls.c:20 ')"
+if command -v callgrind_annotate >/dev/null; then
+    same "callgrind: main and all it called, once" "448" "$(callgrind_annotate --inclusive=yes --threshold=100 --show=minor --sort=minor r.cg | sed -n 's/^ *\([0-9,]*\) .*:leaf \[.*/\1/p' | tr -d ,)"
+    same "callgrind: nothing has more than all" 0 "$(callgrind_annotate --inclusive=yes --threshold=100 --show=minor r.cg | grep -v TOTALS | grep -v annotated | grep -c '([1-9][0-9][0-9]\.')"
+else
+    echo "skip: callgrind_annotate is missing"
+fi
+python3 - "$(total r minor)" <<'PY' && ok "speedscope and HTML as Python reads them" || bad "speedscope and HTML as Python reads them"
+import json, re, sys
+s = json.load(open("r.json"))
+frames = [f["name"] for f in s["shared"]["frames"]]
+p = next(p for p in s["profiles"] if p["name"].startswith("minor"))
+assert sum(p["weights"]) == p["endValue"] == int(sys.argv[1])
+stacks = {";".join(frames[f] for f in stack): w for stack, w in zip(p["samples"], p["weights"])}
+assert any(k.endswith("main;two;leaf") and w == 128 for k, w in stacks.items())
+data = json.loads(re.search(r'id="data">(.*?)</script>', open("r.html").read(), re.S)[1])
+paths, minor = data["paths"], [data["events"][e][0] for e in data["paths"]["events"]].index("minor")
+assert sum(f[2 + minor] for f in paths["frames"]) == int(sys.argv[1])
+assert all(f[0] < i for i, f in enumerate(paths["frames"]))
+PY
+
 "$PW" run -q --call-paths=5 -o five -- "$PROGS/calls" >/dev/null; same "five calls" 0 $?
 same "deeper ones are cut" "leaf<down<main 64" "$(paths five | sed 's/[.]isra[.]0//g' | grep 'leaf<down')"
 same "and lose nothing" "$(sums lines five)" "$(sums paths five)"

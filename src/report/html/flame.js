@@ -91,6 +91,6 @@ function flameView(panel) {
       'Colours tell objects apart. Click a cell to make it the whole, Escape or the path above the picture goes back.'),
     h('div', { class: 'bar' }, h('label', {}, 'Counter', select),
       h('label', {}, 'Find', h('input', { type: 'search', placeholder: 'function or object', oninput: (i) => { wanted = i.target.value.toLowerCase(); draw(); } })), found),
-    path, svg, tip);
+    path, tip, svg);
   draw();
 }
