@@ -107,7 +107,7 @@ function build() {
   } }, tabs);
   document.addEventListener('keydown', (k) => {
     if (k.target.matches('input, select') || k.ctrlKey || k.metaKey || k.altKey) return;
-    if (k.key >= '1' && k.key <= String(views.length)) { open(Number(k.key) - 1); tabs[Number(k.key) - 1].focus(); }
+    if (k.key >= '1' && k.key <= '9' && Number(k.key) <= views.length) { open(Number(k.key) - 1); tabs[Number(k.key) - 1].focus(); }
     const field = k.key === '/' ? panels.find((p) => !p.hidden).querySelector('input') : null;
     if (field) { k.preventDefault(); field.focus(); }
   });
@@ -115,7 +115,7 @@ function build() {
   document.body.append(header(), h('nav', {}, list), h('main', {}, panels), h('footer', {},
     h('p', {}, h('b', {}, 'exact'), ': counted. ', h('b', {}, 'modelled'), ': with this CPU\'s TLBs. ', h('b', {}, 'estimated'), ': with its timing. Unknown is said, never 0. ' +
       `Made by pagewalk ${report.tool || ''}; nothing here is fetched or sent.`),
-    h('p', {}, 'Keys: ', h('kbd', {}, '1'), ' to ', h('kbd', {}, String(views.length)), ' open a view, ', h('kbd', {}, '/'), ' searches, ', h('kbd', {}, 'Tab'), ' and arrows move, ', h('kbd', {}, 'Enter'), ' opens, ', h('kbd', {}, 'Esc'), ' goes back.')));
+    h('p', {}, 'Keys: ', h('kbd', {}, '1'), ' to ', h('kbd', {}, String(Math.min(9, views.length))), ' open a view, ', h('kbd', {}, '/'), ' searches, ', h('kbd', {}, 'Tab'), ' and arrows move, ', h('kbd', {}, 'Enter'), ' opens, ', h('kbd', {}, 'Esc'), ' goes back.')));
   open(0);
 }
 
