@@ -346,6 +346,11 @@ const char *mm_errno_name(int err);
 /* Proves the invariants; NULL, or static text naming the first that is broken. */
 const char *mm_check(const struct kernel *k);
 
+/* For tests: the nth allocation of memory from now on (of frames or of the kernel's own objects) fails, as if there were
+ * none; 0: none fails.  And: has it? */
+void kernel_fail_allocation(struct kernel *k, u64 nth);
+bool kernel_allocation_failed(const struct kernel *k);
+
 /* Explain mode: one line of text for each step of a decision; NULL: off. */
 void kernel_explain(struct kernel *k, const struct pw_out *out);
 

@@ -18,6 +18,9 @@ void explain_line(struct kernel *k, const char *format, const u64 *args);
 /* kver.c */
 bool kver_load(struct quirks *q, u32 version);
 
+/* kernel_fail_allocation(): this is the one that fails. */
+static inline bool alloc_fails(struct kernel *k) { return RARE(k->fail_in) && !--k->fail_in; }
+
 /* heap.c: memory comes zeroed; a size is what it was allocated with */
 void heap_init(struct heap *h, void *base, u64 bytes);
 void *heap_alloc(struct kernel *k, size_t bytes);
@@ -35,6 +38,8 @@ static inline void *heap_take_grain(struct kernel *k)
     struct heap *h = &k->heap;
     void *p;
 
+    if (RARE(k->fail_in))
+        return NULL;
     if (h->free[1]) {
         p = heap_at(k, h->free[1]);
         memcpy(&h->free[1], p, sizeof h->free[1]);

@@ -73,6 +73,8 @@ pfn_t frames_alloc(struct kernel *k, unsigned order, enum frame_kind kind)
     unsigned o = order;
     u32 n;
 
+    if (alloc_fails(k))
+        return PFN_NONE;
     while (o < ORDERS && k->free_list[o] == NO_FRAME)
         o++;
     if (o == ORDERS) {
@@ -135,6 +137,8 @@ pfn_t frames_alloc_1g(struct kernel *k, enum frame_kind kind)
 {
     u64 base = 0;
 
+    if (alloc_fails(k))
+        return PFN_NONE;
     while (base + FRAMES_1G <= k->nr_frames && !free_1g(k, base))
         base += FRAMES_1G;
     if (base + FRAMES_1G > k->nr_frames)

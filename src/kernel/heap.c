@@ -34,6 +34,8 @@ void *heap_alloc(struct kernel *k, size_t bytes)
     u64 size = class_bytes(c);
     u8 *p;
 
+    if (alloc_fails(k))
+        return NULL;
     if (h->free[c]) {
         p = heap_at(k, h->free[c]);
         memcpy(&h->free[c], p, sizeof h->free[c]);

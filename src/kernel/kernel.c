@@ -88,6 +88,9 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     return k;
 }
 
+void kernel_fail_allocation(struct kernel *k, u64 nth) { k->fail_in = nth; }
+bool kernel_allocation_failed(const struct kernel *k) { return !k->fail_in; }
+
 /* Without memory pressure only khugepaged runs in the background. */
 void kernel_tick(struct kernel *k) { khugepaged_tick(k); }
 

@@ -370,7 +370,8 @@ struct kernel {
     struct pool pool[POOLS];
     u64 committed, totalram;
     struct mm *mms;
-    u32 index_nodes;                      /* free ones (vma_index.c)                                          */
+    u32 index_nodes, index_pages;         /* free ones (vma_index.c); pages of the heap they came from        */
+    u64 fail_in;                          /* kernel_fail_allocation()                                         */
     struct inode *inodes[INODE_HASH];
     u64 next_ino;
     struct cpu cpu[MAX_CPUS];

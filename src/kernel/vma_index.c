@@ -44,6 +44,7 @@ static bool more_nodes(struct kernel *k)
 {
     struct index_node *x = heap_alloc(k, PAGE_BYTES);
 
+    k->index_pages += x != NULL;
     for (unsigned i = 0; x && i < PAGE_BYTES / sizeof *x; i++) {
         x[i].below[0] = k->index_nodes;
         k->index_nodes = heap_handle(k, &x[i]);
