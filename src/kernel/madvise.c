@@ -287,29 +287,6 @@ static bool seal_forbids(const struct vma *v, int advice)
            advice == MM_MADV_GUARD_INSTALL;
 }
 
-static long advise_one(struct vma **pv, u64 start, u64 end, int advice)
-{
-    const struct flag_advice *flag = flag_advice_of(advice);
-    struct vma *v = *pv;
-
-    if (seal_forbids(v, advice))
-        return -MM_EPERM;
-    if (flag)
-        return advise_flag(pv, start, end, flag);
-    switch (advice) {
-    case MM_MADV_DONTNEED: return dontneed(v, start, end, false);
-    case MM_MADV_DONTNEED_LOCKED: return dontneed(v, start, end, true);
-    case MM_MADV_FREE: return lazyfree(v, start, end);
-    case MM_MADV_COLD: case MM_MADV_PAGEOUT: return cold(v, start, end);
-    case MM_MADV_WILLNEED: return willneed(v, start, end);
-    case MM_MADV_REMOVE: return remove_pages(v, start, end);
-    case MM_MADV_GUARD_INSTALL: return guard_install(v, start, end);
-    case MM_MADV_GUARD_REMOVE: return guard_remove(v, start, end);
-    case MM_MADV_COLLAPSE: return huge_collapse(v, start, end);
-    default: return -MM_EINVAL;
-    }
-}
-
 /* A range of one mapping at a time.  The first hole, wrong right or failing page ends it and says which it was. */
 static long populate_mappings(struct mm *mm, u64 start, u64 end, bool write)
 {
@@ -330,6 +307,8 @@ static long populate_mappings(struct mm *mm, u64 start, u64 end, bool write)
     return 0;
 }
 
+static bool populates(int advice) { return advice == MM_MADV_POPULATE_READ || advice == MM_MADV_POPULATE_WRITE; }
+
 /* MADV_POPULATE_*. */
 static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
 {
@@ -338,6 +317,31 @@ static long populate_advice(struct mm *mm, u64 start, u64 end, bool write)
     if (start < end)
         lru_drain(mm->k);
     return r;
+}
+
+static long advise_one(struct vma **pv, u64 start, u64 end, int advice)
+{
+    const struct flag_advice *flag = flag_advice_of(advice);
+    struct vma *v = *pv;
+
+    if (seal_forbids(v, advice))
+        return -MM_EPERM;
+    if (flag)
+        return advise_flag(pv, start, end, flag);
+    switch (advice) {
+    case MM_MADV_DONTNEED: return dontneed(v, start, end, false);
+    case MM_MADV_DONTNEED_LOCKED: return dontneed(v, start, end, true);
+    case MM_MADV_FREE: return lazyfree(v, start, end);
+    case MM_MADV_COLD: case MM_MADV_PAGEOUT: return cold(v, start, end);
+    case MM_MADV_WILLNEED: return willneed(v, start, end);
+    case MM_MADV_REMOVE: return remove_pages(v, start, end);
+    case MM_MADV_GUARD_INSTALL: return guard_install(v, start, end);
+    case MM_MADV_GUARD_REMOVE: return guard_remove(v, start, end);
+    case MM_MADV_COLLAPSE: return huge_collapse(v, start, end);
+    case MM_MADV_POPULATE_READ: case MM_MADV_POPULATE_WRITE:
+        return populate_advice(v->mm, start, end, advice == MM_MADV_POPULATE_WRITE);
+    default: return -MM_EINVAL;
+    }
 }
 
 /* do_madvise(); the caller entered the kernel. */
@@ -349,7 +353,7 @@ long madvise_range(struct mm *mm, u64 addr, u64 len, int advice)
     if (!known(mm->k, advice) || (addr & PAGE_MASK_LOW) || (len && !page_up(len)) || end < addr)
         return -MM_EINVAL;
     EXPLAIN(mm->k, "madvise %x-%x: advice %d", addr, end, advice);
-    if (advice == MM_MADV_POPULATE_READ || advice == MM_MADV_POPULATE_WRITE)
+    if (populates(advice) && mm->k->q.populate_whole)
         return populate_advice(mm, addr, end, advice == MM_MADV_POPULATE_WRITE);
     while (at < end) {
         struct vma *v = vma_find(mm, at);

@@ -297,6 +297,7 @@ struct cpu {
 /* Differences between kernel versions; kver.c has a row for each. */
 struct quirks {
     u32 version;
+    bool populate_whole;      /* 6.9: MADV_POPULATE_* ends at the first hole, and is not done mapping by mapping */
     bool merge_unfaulted;     /* 6.16: a faulted range merges with an unfaulted neighbour                      */
     bool exec_readahead;      /* 6.16: readahead of code stays inside its mapping                              */
     bool mremap_checks_first; /* 6.17: source checked before the target is unmapped; several vmas move at once */
@@ -316,11 +317,17 @@ struct quirks {
     bool mseal;               /* 6.10                                                                          */
     bool vma_lock;            /* 6.4: a fault is first tried under its mapping's lock, and that try does not count */
     bool mdwe, mdwe_no_inherit; /* 6.3, 6.6                                                                    */
+    bool advise_self;         /* 6.12: process_madvise of the caller itself needs no CAP_SYS_NICE               */
     bool advise_self_any;     /* 6.13: process_madvise gives the caller itself any advice                      */
     bool thp_except_advised;  /* 6.18: PR_THP_DISABLE_EXCEPT_ADVISED                                           */
     bool sticky_flags;        /* 6.19: a merged mapping is soft-dirty if one of its parts was                   */
     bool stale_cpumask;       /* 6.14: a CPU stays in mm_cpumask when it switches away                         */
     bool gather_pairs;        /* 6.9: the gather keeps room for two words, page and count                      */
+    bool barrier_asks;        /* 6.3: membarrier tells what was registered                                      */
+    bool mmap_gathers_first;  /* 6.12: what MAP_FIXED replaces is cut off before RLIMIT_AS is looked at         */
+    bool uffd_wp_many;        /* 6.3: write protection over several mappings in one call                        */
+    bool uffd_checks_source;  /* UFFDIO_COPY looks at the source's range first: seen in 6.18, not in 6.12       */
+    bool scan_guards;         /* 6.15: PAGEMAP_SCAN knows guard regions                                         */
     bool uffd_poison, uffd_async, uffd_move, uffd_own_only; /* 6.6, 6.7, 6.8; 6.17: unregister only through the same */
 };
 

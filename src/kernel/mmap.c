@@ -95,6 +95,16 @@ static struct vma *new_vma(struct proc *p, u64 start, u64 end, u64 vm, struct mm
     return v;
 }
 
+/* count_vma_pages_range(): pages of mappings in the range. */
+static u64 mapped_pages(const struct mm *mm, u64 start, u64 end)
+{
+    u64 n = 0;
+
+    for (const struct vma *v = vma_overlap((struct mm *)mm, start, end); v && v->start < end; v = v->next)
+        n += ((v->end < end ? v->end : end) - (v->start > start ? v->start : start)) >> PAGE_LG2;
+    return n;
+}
+
 /* mmap_region: everything is checked, the address is known.  0 or -errno. */
 static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file *file, u64 pgoff)
 {
@@ -103,8 +113,11 @@ static long map_region(struct proc *p, u64 addr, u64 len, u64 vm, struct mm_file
     u64 pages = len >> PAGE_LG2, charge = 0;
     struct unmapping u;
     struct vma *v = NULL;
-    long r = unmap_prepare(mm, addr, addr + len, &u);
+    long r;
 
+    if (!p->k->q.mmap_gathers_first && !limits_may_expand(mm, vm, pages - mapped_pages(mm, addr, addr + len)))
+        return -MM_ENOMEM;
+    r = unmap_prepare(mm, addr, addr + len, &u);
     if (r)
         return r;
     if (!limits_may_expand(mm, vm, pages - u.pages)) {

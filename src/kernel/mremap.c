@@ -10,6 +10,7 @@ struct remap {
     struct mm *mm;
     u64 addr, old_len, new_len, new_addr;
     int flags;
+    bool resizes;                         /* the lengths as given differ                                     */
     struct vma *v;
     u64 populate_start, populate_end;
     /* What userfaultfd is told at the end: the target was unmapped, the pages moved, the source was unmapped. */
@@ -48,18 +49,22 @@ static bool align_hugetlb(struct remap *m)
     return !((m->addr | m->new_addr) & low) && m->new_len <= m->old_len;
 }
 
-/* The mapping at addr: may it be resized or moved like this? */
-static long check_source(struct remap *m)
+/* The mapping at addr: is there one, and may it be touched at all? */
+static long check_mapping(struct remap *m)
+{
+    if (!m->v)
+        return -MM_EFAULT;
+    if (m->v->flags & VM_SEALED)
+        return -MM_EPERM;
+    return (m->v->flags & VM_HUGETLB) && !align_hugetlb(m) ? -MM_EINVAL : 0;
+}
+
+/* May it be resized or moved like this? */
+static long check_resize(const struct remap *m)
 {
     const struct vma *v = m->v;
     u64 pgoff;
 
-    if (!v)
-        return -MM_EFAULT;
-    if (v->flags & VM_SEALED)
-        return -MM_EPERM;
-    if ((v->flags & VM_HUGETLB) && !align_hugetlb(m))
-        return -MM_EINVAL;
     if (m->new_len <= m->old_len && !names_target(m))
         return 0;
     if (!m->old_len && !(v->flags & (VM_SHARED | VM_MAYSHARE)))
@@ -82,6 +87,13 @@ static long check_source(struct remap *m)
             return -MM_ENOMEM;
     }
     return 0;
+}
+
+static long check_source(struct remap *m)
+{
+    long r = check_mapping(m);
+
+    return r ? r : check_resize(m);
 }
 
 /* ---- moving ---------------------------------------------------------------------------------------------------- */
@@ -302,6 +314,27 @@ static long resize(struct remap *m)
     return r ? r : move_vma(m);
 }
 
+/* The target is free now, where the caller named one. */
+static long move_there(struct remap *m)
+{
+    long r;
+
+    if ((m->flags & MM_MREMAP_DONTUNMAP) && !limits_may_expand(m->mm, m->v->flags, m->old_len >> PAGE_LG2))
+        return -MM_ENOMEM;
+    r = choose_target(m, m->new_addr);
+    return r ? r : move_vma(m);
+}
+
+/* What is longer at the source than at the target goes first. */
+static long cut_tail(struct remap *m)
+{
+    long r = m->new_len < m->old_len ? unmap_tail(m) : 0;
+
+    if (!r && m->new_len < m->old_len)
+        m->old_len = m->new_len;
+    return r;
+}
+
 /* FIXED or DONTUNMAP: the caller names the target (DONTUNMAP alone: as a hint). */
 static long move_to(struct remap *m)
 {
@@ -315,17 +348,11 @@ static long move_to(struct remap *m)
         if (!m->v)
             return -MM_EFAULT;
     }
-    if (m->new_len < m->old_len) {
-        r = unmap_tail(m);
-        if (r)
-            return r;
-        m->old_len = m->new_len;
-        m->v = vma_at(m->mm, m->addr);
-    }
-    if ((m->flags & MM_MREMAP_DONTUNMAP) && !limits_may_expand(m->mm, m->v->flags, m->old_len >> PAGE_LG2))
-        return -MM_ENOMEM;
-    r = choose_target(m, m->new_addr);
-    return r ? r : move_vma(m);
+    r = cut_tail(m);
+    if (r)
+        return r;
+    m->v = vma_at(m->mm, m->addr);
+    return move_there(m);
 }
 
 /* A pure move (FIXED, lengths equal) takes all mappings of the range along, gaps kept.  Stops at the first error. */
@@ -361,19 +388,70 @@ static long move_many(struct remap *m)
     return seen ? first : -MM_EFAULT;
 }
 
-static long do_mremap(struct remap *m)
+/* ---- before 6.17 ------------------------------------------------------------------------------------------------ *
+ * The order was: flags and lengths, the source mapping, the target's address, unmapping the target, cutting the tail,
+ * and only then whether the source may be moved like this. */
+
+static long old_parameters(const struct remap *m)
 {
-    long r = check_parameters(m);
+    if (m->flags & ~(MM_MREMAP_FIXED | MM_MREMAP_MAYMOVE | MM_MREMAP_DONTUNMAP))
+        return -MM_EINVAL;
+    if (names_target(m) && !(m->flags & MM_MREMAP_MAYMOVE))
+        return -MM_EINVAL;
+    if ((m->flags & MM_MREMAP_DONTUNMAP) && m->resizes)
+        return -MM_EINVAL;
+    return (m->addr & PAGE_MASK_LOW) || !m->new_len ? -MM_EINVAL : 0;
+}
+
+static long old_clear_target(struct remap *m)
+{
+    if ((m->new_addr & PAGE_MASK_LOW) || m->new_len > TASK_SIZE || m->new_addr > TASK_SIZE - m->new_len)
+        return -MM_EINVAL;
+    if (m->addr + m->old_len > m->new_addr && m->new_addr + m->new_len > m->addr)
+        return -MM_EINVAL;
+    if (m->mm->map_count + 2 >= m->mm->k->cfg.max_map_count - 3)
+        return -MM_ENOMEM;
+    return !(m->flags & MM_MREMAP_FIXED) ? 0
+         : unmap_range_telling(m->mm, m->new_addr, m->new_addr + m->new_len, &m->early);
+}
+
+static long old_mremap(struct remap *m)
+{
+    long r = old_parameters(m);
 
     if (r)
         return r;
-    if ((m->flags & MM_MREMAP_FIXED) && m->old_len == m->new_len && m->mm->k->q.mremap_checks_first)
-        return move_many(m);
-    if ((m->flags & MM_MREMAP_FIXED) && !m->mm->k->q.mremap_checks_first) {
-        r = unmap_range_telling(m->mm, m->new_addr, m->new_addr + m->new_len, &m->early);
-        if (r)
-            return r;
+    m->v = vma_at(m->mm, m->addr);
+    r = check_mapping(m);
+    if (r)
+        return r;
+    if (!names_target(m)) {
+        r = check_resize(m);
+        return r ? r : resize(m);
     }
+    r = old_clear_target(m);
+    if (!r)
+        r = cut_tail(m);
+    if (r)
+        return r;
+    m->v = vma_at(m->mm, m->addr);
+    r = m->v ? check_resize(m) : -MM_EFAULT;
+    return r ? r : move_there(m);
+}
+
+/* ---- the call -------------------------------------------------------------------------------------------------- */
+
+static long do_mremap(struct remap *m)
+{
+    long r;
+
+    if (!m->mm->k->q.mremap_checks_first)
+        return old_mremap(m);
+    r = check_parameters(m);
+    if (r)
+        return r;
+    if ((m->flags & MM_MREMAP_FIXED) && m->old_len == m->new_len)
+        return move_many(m);
     m->v = vma_at(m->mm, m->addr);
     r = check_source(m);
     if (r)
@@ -384,7 +462,7 @@ static long do_mremap(struct remap *m)
 long mm_mremap(struct proc *p, u64 addr, u64 old_len, u64 new_len, int flags, u64 new_addr)
 {
     struct remap m = { .p = p, .mm = p->mm, .addr = addr, .old_len = page_up(old_len), .new_len = page_up(new_len),
-                       .new_addr = new_addr, .flags = flags };
+                       .new_addr = new_addr, .flags = flags, .resizes = old_len != new_len };
     long r;
 
     kernel_enter(p);

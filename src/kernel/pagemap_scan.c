@@ -9,7 +9,7 @@
 
 /* Linux gathers regions in a buffer of this many; one that fills it up begins anew behind it. */
 #define BUFFER_REGIONS 512
-#define CATEGORIES (MM_PAGE_IS_GUARD * 2 - 1)
+#define CATEGORIES(k) ((u64)MM_PAGE_IS_GUARD * ((k)->q.scan_guards ? 2 : 1) - 1)
 
 struct walk {
     struct mm_scan *a;
@@ -209,11 +209,11 @@ static long walk(struct walk *w, struct mm *mm, u64 at)
 
 /* ---- the call ----------------------------------------------------------------------------------------------------- */
 
-static long check(struct mm_scan *a)
+static long check(const struct kernel *k, struct mm_scan *a)
 {
     u64 asked = a->category_inverted | a->category_mask | a->category_anyof_mask | a->return_mask;
 
-    if ((a->flags & ~(u64)(MM_SCAN_WP_MATCHING | MM_SCAN_CHECK_WPASYNC)) || (asked & ~(u64)CATEGORIES) ||
+    if ((a->flags & ~(u64)(MM_SCAN_WP_MATCHING | MM_SCAN_CHECK_WPASYNC)) || (asked & ~CATEGORIES(k)) ||
         (a->start & PAGE_MASK_LOW))
         return -MM_EINVAL;
     if (a->start > TASK_SIZE || a->end - a->start > TASK_SIZE - a->start)
@@ -234,8 +234,8 @@ long mm_pagemap_scan(struct proc *p, struct mm_scan *a)
 
     kernel_enter(p);
     if (!p->k->q.uffd_async)              /* both came with 6.7 */
-        return -MM_EINVAL;
-    r = check(a);
+        return -MM_ENOTTY;
+    r = check(p->k, a);
     for (u64 at = a->start; !r && at < a->end; at = a->walk_end) {
         u64 left = a->vec_len - w.sent;
         w.cap = left < BUFFER_REGIONS ? left : BUFFER_REGIONS;

@@ -47,6 +47,8 @@ long mm_process_madvise(struct proc *caller, struct proc *target, const struct m
         return -MM_ESRCH;
     if (!is_for_others(advice) && (target->mm != caller->mm || !caller->k->q.advise_self_any))
         return -MM_EINVAL;
+    if (!caller->k->cfg.privileged && !caller->k->q.advise_self) /* CAP_SYS_NICE, even for oneself */
+        return -MM_EPERM;
     /* Once no bytes are left, not even the arguments of what follows are looked at. */
     for (u64 i = 0; i < n && done < all && !r; i++) {
         u64 len = iov[i].len_bytes < all - done ? iov[i].len_bytes : all - done;
@@ -73,7 +75,7 @@ long mm_membarrier(struct proc *p, int cmd, unsigned flags)
         return -MM_EINVAL;
     switch (cmd) {
     case CMD_QUERY:
-        return CMD_GET_REGISTRATIONS * 2 - 1;
+        return CMD_GET_REGISTRATIONS * (p->k->q.barrier_asks ? 2 : 1) - 1;
     case CMD_GLOBAL: case CMD_GLOBAL_EXPEDITED:
         return 0;
     case CMD_REGISTER_GLOBAL: case CMD_REGISTER_PRIVATE: case CMD_REGISTER_SYNC_CORE: case CMD_REGISTER_RSEQ:
@@ -82,7 +84,7 @@ long mm_membarrier(struct proc *p, int cmd, unsigned flags)
     case CMD_PRIVATE: case CMD_SYNC_CORE: case CMD_RSEQ: /* each needs the registration that is its double */
         return mm->barriers & cmd << 1 ? 0 : -MM_EPERM;
     case CMD_GET_REGISTRATIONS:
-        return mm->barriers & REGISTRATIONS;
+        return p->k->q.barrier_asks ? (long)(mm->barriers & REGISTRATIONS) : -MM_EINVAL;
     default:
         return -MM_EINVAL;
     }

@@ -201,7 +201,7 @@ long mm_uffd_writeprotect(struct proc *caller, struct mm_uffd *u, u64 start, u64
         return -MM_ESRCH;
     EXPLAIN(u->k, "userfaultfd: write protection of %x-%x %s", start, end, TEXT(mode & MM_UFFD_WP_WP ? "on" : "off"));
     for (struct vma *v = vma_overlap(u->mm, start, end); v && v->start < end; v = v->next) {
-        if (!(v->flags & VM_UFFD_WP))
+        if (!(v->flags & VM_UFFD_WP) || (!u->k->q.uffd_wp_many && (v->start > start || v->end < end)))
             return -MM_ENOENT;
         r = uffd_protect(v, v->start > start ? v->start : start, v->end < end ? v->end : end, mode & MM_UFFD_WP_WP);
         if (r)

@@ -223,7 +223,7 @@ long mm_uffd_copy(struct proc *caller, struct mm_uffd *u, u64 dst, u64 src, u64 
 {
     struct filling f = { .caller = caller, .u = u, .what = FILL_COPY, .dst = dst, .src = src, .len = len };
 
-    if (!u->events && uffd_check_range(u, page_down(src), len))
+    if (!u->events && u->k->q.uffd_checks_source && uffd_check_range(u, page_down(src), len))
         return -MM_EINVAL;
     return request(&f, mode, MM_UFFD_COPY_DONTWAKE | MM_UFFD_COPY_WP, done);
 }

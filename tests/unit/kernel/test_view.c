@@ -169,8 +169,33 @@ static void versions(void **state)
         assert_int_equal(mm_madvise(b.p, A, PG, MM_MADV_GUARD_REMOVE), v >= 613 ? 0 : -MM_EINVAL);
         assert_int_equal(mm_mseal(b.p, A, 0, 0), v >= 610 ? 0 : -MM_ENOSYS);
         mm_mmap(b.p, A + 8 * PG, PG, RW, FIX, NULL, 0);                   /* a failing move destroys its target */
-        assert_int_equal(mm_mremap(b.p, A + 32 * PG, PG, 2 * PG, 3, A + 8 * PG), -MM_EFAULT);
+        assert_int_equal(mm_mremap(b.p, A + 16 * PG, 4 * PG, 3 * PG, 3, A + 8 * PG), -MM_EFAULT);
         assert_int_equal(bench_read(&b, A + 8 * PG), v >= 617 ? 1 : SEGV_MAP);
+        stop();
+    }
+}
+
+/* The same, of rules that were found by comparing with Debian's 6.1 and 6.12. */
+static void versions_elsewhere(void **state)
+{
+    struct mm_iov iov = { A, PG };
+    struct mm_scan scan = { .start = A, .end = A + PG, .category_mask = MM_PAGE_IS_GUARD };
+    struct mm_rss r;
+    (void)state;
+    for (u32 v = 601; v <= 619; v++) {
+        start(v);
+        mm_mmap(b.p, A, 4 * PG, RW, FIX, NULL, 0);
+        assert_int_equal(mm_madvise(b.p, A - PG, 2 * PG, MM_MADV_POPULATE_WRITE), -MM_ENOMEM); /* a hole first  */
+        assert_int_equal(mm_pagemap(b.p, A) >> 63, v < 609);
+        assert_int_equal(mm_membarrier(b.p, 512, 0), v >= 603 ? 0 : -MM_EINVAL);
+        assert_int_equal(mm_membarrier(b.p, 0, 0), v >= 603 ? 1023 : 511);
+        assert_int_equal(mm_process_madvise(b.p, b.p, &iov, 1, MM_MADV_COLD, 0), v >= 612 ? (long)PG : -MM_EPERM);
+        assert_int_equal(mm_pagemap_scan(b.p, &scan), v < 607 ? -MM_ENOTTY : v < 615 ? -MM_EINVAL : 0);
+        assert_int_equal(mm_mremap(b.p, A + 32 * PG, PG, PG, 3, A + 32 * PG), v >= 617 ? -MM_EINVAL : -MM_EFAULT);
+        mm_setrlimit(b.p, MM_RLIMIT_AS, PG);                              /* a refused mapping cuts what it would replace */
+        assert_int_equal(mm_mmap(b.p, A + PG, PG, 1, FIX, NULL, 0), -MM_ENOMEM);
+        mm_rss(b.p, &r);
+        assert_int_equal(r.map_count, v >= 612 ? 3 : 1);
         stop();
     }
 }
@@ -200,7 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_lines), cmocka_unit_test(status_and_system), cmocka_unit_test(smaps_shares),
         cmocka_unit_test(shares_keep_their_fractions),
-        cmocka_unit_test(explanations), cmocka_unit_test(versions), cmocka_unit_test(refusals),
+        cmocka_unit_test(explanations), cmocka_unit_test(versions), cmocka_unit_test(versions_elsewhere),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
