@@ -4,13 +4,15 @@
 #   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
+#   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
+#   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
 #   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
+.PHONY: all setup test test-differential test-kernels mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -28,6 +30,14 @@ test-differential: setup
 	@sh tools/setup.sh emulators || echo "test-differential: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/differential/baremetal/run.sh $(B)
+
+mmfuzz: all
+	@sh tests/differential/mmfuzz/long.sh $(B) "$(SEEDS)" "$(OPS)" $(MMFUZZ)
+
+test-kernels: setup
+	@sh tools/setup.sh kernels || echo "test-kernels: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@SEEDS="$(SEEDS)" OPS="$(OPS)" MMFUZZ="$(MMFUZZ)" sh tests/kernels/run.sh $(B)
 
 test-html: setup
 	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define TRIES 3
@@ -33,6 +34,11 @@ static double now_s(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double seconds(const struct rusage *u)
+{
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1e-6;
 }
 
 static bool usage(void)
@@ -149,6 +155,7 @@ static int fuzz(struct run *r, const struct options *o)
 {
     const double start = now_s();
     u64 seeds = 0, once = 0;
+    struct rusage own, theirs;
     double took, found;
 
     for (u64 seed = o->first; seed <= o->last && now_s() - start < o->seconds; seed++, seeds++) {
@@ -169,8 +176,12 @@ static int fuzz(struct run *r, const struct options *o)
             return emit(r, o->emit);
     }
     took = now_s() - start;
+    getrusage(RUSAGE_SELF, &own);
+    getrusage(RUSAGE_CHILDREN, &theirs);
     printf("%" PRIu64 " operations over %" PRIu64 " seeds without a difference in %.1f s: %.0f a second (%s)\n",
            r->tally.ops, seeds, took, (double)r->tally.ops / took, r->profile->name);
+    printf("processor time of an operation: %.1f us here, %.1f us of the performer\n", 1e6 * seconds(&own) / (double)r->tally.ops,
+           1e6 * seconds(&theirs) / (double)r->tally.ops);
     if (once)
         printf("%" PRIu64 " differences were seen once and never again\n", once);
     if (o->look)

@@ -43,6 +43,19 @@ static bool has_guard_flag(void)
     return found;
 }
 
+static bool tells_soft_dirty(void)
+{
+    char *at = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    u64 word = 0;
+
+    if (at == MAP_FAILED || fd < 0 || pread(fd, &word, sizeof word, (off_t)((uintptr_t)at / PAGE_BYTES * 8)) < 0)
+        word = 0;
+    close(fd);
+    munmap(at, PAGE_BYTES);
+    return word >> 55 & 1;
+}
+
 static void read_text(const char *path, char *to, size_t room)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -66,10 +79,11 @@ static const char *ask_host(void)
     kernel_config_init(&config);
     config.mmap_min_addr = strtoull(least, NULL, 10);
     uname(&u);
-    if (sscanf(u.release, "%u.%u", &major, &minor) != 2 || major != 6 || minor < 18 || minor > 19)
-        return "the host's kernel is not 6.18 or 6.19";
-    config.version = has_guard_flag() ? 619 : major * 100 + minor;
+    if (sscanf(u.release, "%u.%u", &major, &minor) != 2 || major != 6 || minor < 1 || minor > 19)
+        return "the host's kernel is not one of 6.1 to 6.19";
+    config.version = minor == 18 && has_guard_flag() ? 619 : major * 100 + minor;
     config.thp = strstr(thp, "[always]") ? MM_THP_ALWAYS : strstr(thp, "[madvise]") ? MM_THP_MADVISE : MM_THP_NEVER;
+    config.soft_dirty = tells_soft_dirty();
     config.overcommit = MM_OVERCOMMIT_ALWAYS;
     config.memory_failure = access("/proc/sys/vm/memory_failure_recovery", F_OK) == 0;
     fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);

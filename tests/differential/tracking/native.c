@@ -300,7 +300,10 @@ static s64 others(const struct op *op, struct seen *out)
     case OP_POISON: r = call(ioctl(n.uffd[op->slot], REQUEST_POISON, &poison)); out->done = poison.updated; return r;
     case OP_MOVE: r = call(ioctl(n.uffd[op->slot], REQUEST_MOVE, &move)); out->done = move.move; return r;
     case OP_SCAN: return scan(op, out);
-    case OP_CLEAR_REFS: return call(pwrite(n.clear_refs, text, 1, 0)) == 1 ? 0 : -errno;
+    case OP_CLEAR_REFS:
+        r = call(pwrite(n.clear_refs, text, 1, 0));
+        settle();                         /* what it write-protected of ours */
+        return r == 1 ? 0 : r;
     default: return 0;
     }
 }
@@ -370,7 +373,7 @@ void native_do(const struct op *op, struct seen *out, bool flags_too)
     out->signo = (u32)signo;
     out->code = signo ? (u32)code : 0;
     out->addr = signo ? (u64)(uintptr_t)where : 0;
-    if (op->kind == OP_FORK || signo)     /* our own stack pages take part */
+    if (op->kind == OP_FORK || op->kind == OP_CLEAR_REFS || signo) /* our own stack pages take part */
         after = before;
     out->minor = (u32)(after.ru_minflt - before.ru_minflt);
     out->major = (u32)(after.ru_majflt - before.ru_majflt);
