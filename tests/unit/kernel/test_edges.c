@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * test_edges.c - conditions that mutants of the kernel (tools/mutants/kernel.txt) showed to be tested by nobody else: what is
+ * kept apart, what ends a range, what a fork leaves in page tables. */
+#include "bench.h"
+
+#define RW (MM_PROT_READ | MM_PROT_WRITE)
+#define FIX (MM_MAP_PRIVATE | MM_MAP_ANONYMOUS | MM_MAP_FIXED)
+#define A 0x10000000000ull
+#define PG PAGE_BYTES
+#define M2 (2ull << 20)
+#define PTE_A 0x20u
+#define PTE_D 0x40u
+
+static struct bench b;
+
+static int setup(void **state)
+{
+    struct kernel_config c;
+    (void)state;
+    kernel_config_init(&c);
+    bench_start(&b, 2, 256ull << 20, &c, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bench_check(&b);
+    bench_stop(&b);
+    return 0;
+}
+
+static struct mm_file *file(u64 pages, enum mm_fs fs)
+{
+    static u64 ino = 100;
+    struct mm_file_info info = { .path = "/data", .size_bytes = pages * PG, .ino = ++ino, .fs = fs, .writable = true,
+                                 .cached = true, .folio_lg2 = 12 };
+    struct mm_file *f = mm_file_open(b.k, &info);
+    assert_non_null(f);
+    return f;
+}
+
+static void map(u64 addr, u64 pages, int prot, int flags, struct mm_file *f, u64 first_page)
+{
+    assert_int_equal(mm_mmap(b.p, addr, pages * PG, prot, flags | MM_MAP_FIXED, f, first_page * PG), addr);
+}
+
+static u64 mappings(void)
+{
+    struct mm_rss r;
+    mm_rss(b.p, &r);
+    return r.map_count;
+}
+
+/* The last entry for va in the tables of a CPU's process, straight from memory. */
+static u64 entry_of(unsigned cpu, u64 va)
+{
+    u64 e = b.regs[cpu][HW_CR3];
+    for (int shift = 39; shift >= 12; shift -= 9)
+        e = ((u64 *)(void *)(b.hw.ram + (e & 0x000ffffffffff000ull)))[va >> shift & 511];
+    return e;
+}
+
+/* The processor says that a write was refused, but by now the entry allows it: nothing is copied, nothing else happens. */
+static void a_spurious_fault_changes_nothing(void **state)
+{
+    const struct hw_trap t = { .vector = 14, .user = true, .cr2 = A, .error = 7 };
+    u64 before;
+    (void)state;
+    map(A, 1, RW, FIX, NULL, 0);
+    bench_write(&b, A);
+    before = entry_of(0, A);
+    kernel_trap(b.k, 0, &t, &b.last);
+    assert_true(b.last.resume && b.last.kind == MM_FAULT_SPURIOUS && b.last.copied_pages == 0);
+    assert_int_equal(entry_of(0, A), before);
+}
+
+/* Guard regions make fork copy entries of a shared mapping, too: they stay writable, and are old and clean in the child. */
+static void fork_copies_shared_entries_behind_guards(void **state)
+{
+    struct proc *child;
+    (void)state;
+    map(A, 4, RW, MM_MAP_SHARED, file(4, MM_FS_TMPFS), 0);
+    bench_write(&b, A);
+    assert_int_equal(mm_madvise(b.p, A + PG, PG, MM_MADV_GUARD_INSTALL), 0);
+    assert_int_equal(proc_fork(b.p, 0, "child", 0, &child), 0);
+    assert_int_equal(bench_write(&b, A), 0);
+    proc_run_on(b.k, 1, child);
+    assert_int_equal(entry_of(1, A) & (1 | 2 | PTE_A | PTE_D), 1 | 2);
+    assert_int_equal(bench_on(&b, 1, A, 'w'), 0);
+    assert_int_equal(bench_on(&b, 1, A + PG, 'r'), SEGV_MAP);
+    proc_free(child);
+}
+
+/* A neighbour above with another part of the file is no neighbour. */
+static void parts_of_a_file_that_do_not_follow(void **state)
+{
+    struct mm_file *f = file(16, MM_FS_EXT4);
+    (void)state;
+    map(A + PG, 1, MM_PROT_READ, MM_MAP_SHARED, f, 5);
+    map(A, 1, MM_PROT_READ, MM_MAP_SHARED, f, 0);
+    assert_int_equal(mappings(), 2);
+    map(A, 1, MM_PROT_READ, MM_MAP_SHARED, f, 4);
+    assert_int_equal(mappings(), 1);
+}
+
+/* VM_DONTEXPAND: mappings of huge pages from a pool stay as they were made. */
+static void pool_mappings_do_not_merge(void **state)
+{
+    (void)state;
+    assert_int_equal(kernel_sys_write(b.k, "hugepages/hugepages-2048kB/nr_hugepages", "4"), 0);
+    map(A, 512, RW, FIX | MM_MAP_HUGETLB, NULL, 0);
+    map(A + M2, 512, RW, FIX | MM_MAP_HUGETLB, NULL, 0);
+    assert_int_equal(mappings(), 2);
+}
+
+static void populate_can_be_told_not_to_wait(void **state)
+{
+    (void)state;
+    map(A, 4, RW, FIX | MM_MAP_POPULATE, NULL, 0);
+    assert_int_equal(bench_write(&b, A), 0);
+    map(A + M2, 4, RW, FIX | MM_MAP_POPULATE | MM_MAP_NONBLOCK, NULL, 0);
+    assert_int_equal(bench_write(&b, A + M2), 1);
+}
+
+/* Parts of a stack of which the lower one grew fit together again. */
+static void a_grown_stack_can_be_whole_again(void **state)
+{
+    const u64 end = 0x7ffffffff000, start = end - 64 * PG;
+    (void)state;
+    assert_int_equal(mm_setup_stack(b.p, start, end), 0);
+    assert_int_equal(mm_mprotect(b.p, end - 16 * PG, 16 * PG, MM_PROT_READ), 0);
+    assert_int_equal(mappings(), 2);
+    assert_int_equal(bench_write(&b, start - 3 * PG), 1);
+    assert_int_equal(mm_mprotect(b.p, end - 16 * PG, 16 * PG, RW), 0);
+    assert_int_equal(mappings(), 1);
+}
+
+/* Nothing at all above: the range ends early all the same. */
+static void a_range_that_ends_in_nothing(void **state)
+{
+    (void)state;
+    map(A, 1, RW, FIX, NULL, 0);
+    assert_int_equal(mm_mprotect(b.p, A, 2 * PG, MM_PROT_READ), -MM_ENOMEM);
+    assert_int_equal(mm_mprotect(b.p, A, PG, MM_PROT_READ), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_spurious_fault_changes_nothing), TEST(fork_copies_shared_entries_behind_guards),
+        TEST(parts_of_a_file_that_do_not_follow), TEST(pool_mappings_do_not_merge), TEST(populate_can_be_told_not_to_wait),
+        TEST(a_grown_stack_can_be_whole_again), TEST(a_range_that_ends_in_nothing),
+    };
+    return cmocka_run_group_tests_name("kernel edges", tests, NULL, NULL);
+}
