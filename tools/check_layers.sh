@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.." || exit 1
 
 find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    split("include/pagewalk arch src/base src/machine src/kernel src/sim src/probe src/script src/report src/cli src/capture", room)
+    split("include/pagewalk arch src/base src/machine src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
     split("", allow)
-    public = "pagewalk/(types|mmu|profile|hw|kernel|linux_mm|trace|sim)[.]h"
+    public = "pagewalk/(types|mmu|profile|hw|kernel|linux_mm|trace|sim|results)[.]h"
     allow["include/pagewalk"] = public
     allow["arch"] = "pagewalk/types[.]h|arch/.*"
     allow["src/base"] = "pagewalk/types[.]h|base/.*"
@@ -23,14 +23,16 @@ BEGIN {
     allow["src/sim"] = public "|arch/.*|base/.*|sim/.*"
     allow["src/probe"] = public "|arch/.*|base/.*|probe/.*"
     allow["src/script"] = public "|arch/.*|base/.*|probe/resolve[.]h|script/.*"
+    allow["src/trace"] = public "|base/.*|report/results[.]h|trace/.*"
     allow["src/report"] = public "|base/.*|report/.*"
-    allow["src/cli"] = public "|base/.*|probe/.*|report/.*|script/script[.]h|cli/.*"
-    allow["src/capture"] = public "|base/.*|(pub_tool_|lib(vex|vex_.*)|valgrind|vki/).*[.]h"
+    allow["src/cli"] = public "|base/.*|probe/.*|report/.*|trace/.*|script/script[.]h|cli/.*"
+    allow["src/capture"] = public "|base/.*|trace/ring[.]h|(pub_tool_|lib(vex|vex_.*)|valgrind|vki/).*[.]h"
     # What a public header may see: those below it only.
     below["types"] = "none"
     below["mmu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
     below["profile"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
+    below["results"] = "types|hw|linux_mm|kernel|mmu|trace|sim"
     below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/kernel|src/sim)$"
     compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin|emmintrin)[.]h$"

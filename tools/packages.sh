@@ -19,6 +19,7 @@ build ninja-build    cmd    ninja
 build valgrind       file   /usr/include/valgrind/pub_tool_basics.h
 build valgrind       file   /usr/lib/x86_64-linux-gnu/valgrind/libcoregrind-amd64-linux.a
 build libjansson-dev header jansson.h
+build libzstd-dev    header zstd.h
 build libcmocka-dev  header cmocka.h
 test  clang          cmd    clang
 test  qemu-system-x86 cmd   qemu-system-x86_64

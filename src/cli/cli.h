@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cli.h - what the files of the command share.
  *
- * main.c finds the sub-command; run.c and launch.c run a program under the capture tool; report_cmd.c shows results
+ * main.c finds the sub-command; run.c and launch.c run a program under the capture tool; replay_cmd.c replays a recording; report_cmd.c shows results
  * again, diff_cmd.c compares them; cpus.c lists profiles and probe_cmd.c measures one; help.c holds every help text; output.c checks and writes files. */
 #ifndef PAGEWALK_CLI_CLI_H
 #define PAGEWALK_CLI_CLI_H
@@ -31,6 +31,7 @@ const struct command *command_find(const char *name);
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_cpus(int argc, char **argv);
 int cmd_probe(int argc, char **argv);

@@ -18,6 +18,7 @@ static const char help_run[] =
 "                      profile (`pagewalk probe` writes one) or a recorded CPUID dump\n"
 "  --cpus N            simulated CPUs, 1 to 64; threads are spread over them (default 1)\n"
 "  --ram SIZE          simulated memory, such as 512M or 4G (default: as much as this machine has)\n"
+"  --record FILE.pw    keep what happens, for `pagewalk replay` and `pagewalk whatif`\n"
 "  --trace-children    follow child processes and programs started by exec; each is reported\n"
 "\n"
 "What to find out besides\n"
@@ -46,6 +47,28 @@ static const char help_run[] =
 "\n"
 "Exit status: the program's own; 128+N when signal N killed it; 125 a failure of pagewalk; 126 the\n"
 "program cannot be executed; 127 it was not found.\n";
+
+static const char help_replay[] =
+"usage: pagewalk replay [OPTION...] FILE.pw\n"
+"\n"
+"Runs the recording FILE.pw (of `pagewalk run --record FILE.pw`) again, without the program. Without options\n"
+"the counts are those of the run; with options, what they would have been.\n"
+"\n"
+"What to change\n"
+"  --cpu PROFILE       the CPU whose TLBs are modelled, as `pagewalk run --cpu`\n"
+"  --cpus N            simulated CPUs, 1 to 64\n"
+"  --thp WHEN          transparent huge pages: always, madvise or never\n"
+"  --kernel VERSION    6.18, 6.12 or 6.1\n"
+"  --fault-around SIZE of file mappings, from 4K (none) to 2M (Linux: 64K)\n"
+"  --ram SIZE          simulated memory\n"
+"\n"
+"What to write\n"
+"  -o, --output FILE   a results file, as `pagewalk run` writes it (default: none)\n"
+"  --json FILE, --callgrind FILE, --html FILE, --csv FILE, --folded FILE, --speedscope FILE, --weight EVENT,\n"
+"  --top N, -q         as for `pagewalk report`\n"
+"\n"
+"Exit status: 0; 125 when the recording is cut off (what it holds is replayed), cannot be read, or an output\n"
+"cannot be written.\n";
 
 static const char help_report[] =
 "usage: pagewalk report [OPTION...] FILE\n"
@@ -131,6 +154,7 @@ static const char help_help[] =
 
 const struct command commands[] = {
     { "run", cmd_run, "run a program and say what virtual memory did to it", help_run },
+    { "replay", cmd_replay, "run a recording again, with other settings", help_replay },
     { "report", cmd_report, "show the results of an earlier run again", help_report },
     { "diff", cmd_diff, "compare two runs, and fail when something grew", help_diff },
     { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },

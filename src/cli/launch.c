@@ -43,6 +43,13 @@ static void transparent_huge_pages(char word[16])
         memcpy(word, begin + 1, (size_t)(end - begin - 1)), word[end - begin - 1] = 0;
 }
 
+/* As the tool takes it when it is not told (MemTotal of /proc/meminfo). */
+static u64 memory_bytes(void)
+{
+    char line[64];
+    return first_line("/proc/meminfo", line, sizeof line) ? page_down(strtoull(line + strcspn(line, "0123456789"), NULL, 10) * 1024) : 8ull << 30;
+}
+
 static u64 mmap_min_addr(void)
 {
     char line[32];
@@ -97,7 +104,7 @@ static void add_results_file(struct tool_arguments *a, const char *results)
 }
 
 /* All, ended by NULL; NULL: no memory. */
-static char **tool_arguments(const struct capture_tool *t, const struct run_options *o, const char *path, const char *results)
+static char **tool_arguments(const struct capture_tool *t, const struct run_options *o, const char *path, const char *results, int ring_fd)
 {
     struct tool_arguments a = { .n = 0 };
     char thp[16], **argv;
@@ -125,6 +132,8 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     add(&a, "--pw-name=%s", o->program[0]);
     add(&a, "--pw-thp=%s", thp);
     add(&a, "--pw-mmap-min-addr=%llu", (unsigned long long)mmap_min_addr());
+    if (ring_fd >= 0)
+        add(&a, "--pw-record=%d", ring_fd);
     add(&a, "--");
     while (o->program[args])
         args++;
@@ -177,7 +186,7 @@ static void give_signals_back(void)
 
 /* ---- running ---------------------------------------------------------------------------------------------------------- */
 
-struct start { const struct capture_tool *tool; const struct run_options *options; const char *path, *results; };
+struct start { const struct capture_tool *tool; const struct run_options *options; const char *path, *results; int ring_fd; };
 
 static void become_tool(const struct start *s, const sigset_t *mask, int failed)
 {
@@ -185,7 +194,7 @@ static void become_tool(const struct start *s, const sigset_t *mask, int failed)
     int err;
 
     results_name(s->results, getpid(), results);
-    argv = tool_arguments(s->tool, s->options, s->path, results);
+    argv = tool_arguments(s->tool, s->options, s->path, results, s->ring_fd);
     give_signals_back();
     sigprocmask(SIG_SETMASK, mask, NULL);
     if (argv && tool_environment(s->tool))
@@ -209,13 +218,32 @@ static bool started(const struct capture_tool *t, int failed)
     return n != sizeof err;
 }
 
+/* What a replay has to know of this run (docs/formats.md). */
+static void record_settings(const struct run_options *o, char *to, size_t room)
+{
+    char thp[16], *end = to + room;
+
+    transparent_huge_pages(thp);
+    to += snprintf(to, room, "cpus\t%u\nram\t%llu\nthp\t%s\nmmap_min_addr\t%llu\nprofile\t", o->cpus,
+                   (unsigned long long)(o->ram_bytes ? o->ram_bytes : memory_bytes()), thp, (unsigned long long)mmap_min_addr());
+    /* A profile may be a whole text: its lines are kept apart by form feeds. */
+    for (const char *p = o->profile; *p && to < end - 2; p++)
+        *to++ = *p == '\n' ? '\f' : *p;
+    *to++ = '\n';
+    *to = 0;
+}
+
 bool launch(const struct capture_tool *t, const struct run_options *o, const char *path, const char *results, struct launched *l)
 {
-    struct start start = { t, o, path, results };
+    struct start start = { t, o, path, results, -1 };
+    char settings[65536];
     sigset_t all, mask;
     int failed[2];
     bool good;
 
+    if (!recording_open(&l->recording, o->record))
+        return false;
+    start.ring_fd = l->recording.ring_fd;
     if (pipe2(failed, O_CLOEXEC)) {
         say("cannot start the capture tool: %s", strerror(errno));
         return false;
@@ -233,8 +261,13 @@ bool launch(const struct capture_tool *t, const struct run_options *o, const cha
         say("cannot start the capture tool: %s", strerror(errno));
     good = l->pid > 0 && started(t, failed[0]);
     close(failed[0]);
+    if (o->record)
+        record_settings(o, settings, sizeof settings);
+    if (good)
+        l->record_failed = !recording_start(&l->recording, settings);
     while (l->pid > 0 && waitpid(l->pid, &l->wait_status, 0) < 0 && errno == EINTR)
         ;
+    l->record_failed = (good && !recording_wait(&l->recording)) || l->record_failed;
     child = 0;
     give_signals_back();
     return good;
@@ -250,14 +283,14 @@ bool is_followed_child(int argc, char **argv)
     return false;
 }
 
-/* A child has the tool's options, but a name of its own. */
+/* A child has the tool's options, but a name of its own, and it is not recorded. */
 static void drop_name(char **argv)
 {
     char **to = argv;
 
     for (bool options = true; *argv; argv++) {
         options = options && (to == argv || **argv == '-');
-        if (!options || strncmp(*argv, "--pw-name=", 10) != 0)
+        if (!options || (strncmp(*argv, "--pw-name=", 10) && strncmp(*argv, "--pw-record=", 12)))
             *to++ = *argv;
     }
     *to = NULL;

@@ -4,6 +4,7 @@
 #define PAGEWALK_CLI_LAUNCH_H
 
 #include "cli/options.h"
+#include "cli/recording.h"
 
 #include <limits.h>
 #include <sys/types.h>
@@ -18,7 +19,7 @@ bool find_capture_tool(struct capture_tool *t);
 /* The results file's name: %p becomes the process id of the program, as for Valgrind's own tools. */
 void results_name(const char *pattern, pid_t pid, char to[PATH_MAX]);
 
-struct launched { pid_t pid; int wait_status; };
+struct launched { pid_t pid; int wait_status; struct recording recording; bool record_failed; };
 /* Runs the tool on o->program (found at `path`) and waits.  The tool writes NAME.PID for every process that is
  * followed, NAME being results_name(results).  While waiting, interrupts from the terminal are left to the program, and SIGTERM and SIGHUP are
  * passed on to it.  False: could not be started, said why. */

@@ -15,7 +15,7 @@
 
 enum {
     OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
-    OPT_CALL_PATHS
+    OPT_CALL_PATHS, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND
 };
 
 #define VIEW_OPTIONS \
@@ -112,6 +112,9 @@ static int run_option(int option, struct run_options *o)
             return bad_usage("run", "--ram wants a size of at least 16M, such as 512M or 4G, not '%s'", optarg);
         o->ram_bytes = page_down(n);
         return 0;
+    case OPT_RECORD:
+        o->record = optarg;
+        return *optarg ? 0 : bad_usage("run", "an output file has an empty name");
     case OPT_CALL_PATHS:
         n = PATH_DEPTH_DEFAULT;
         if (optarg && !parse_number(optarg, 1, PATH_DEPTH_MAX, &n))
@@ -141,7 +144,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
     static const struct option longs[] = {
         VIEW_OPTIONS,
         { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
-        { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM },
+        { "cpus", required_argument, NULL, OPT_CPUS }, { "record", required_argument, NULL, OPT_RECORD }, { "ram", required_argument, NULL, OPT_RAM },
         { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
         { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
         { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { 0 } };
@@ -167,6 +170,80 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
     if (o->results && !strcmp(o->results, "-"))
         return bad_usage("run", "the results file cannot go to standard output; --json - can");
     return same_file_twice("run", o->results, &o->view);
+}
+
+/* ---- replay -------------------------------------------------------------------------------------------------------- */
+
+static int one_of(const char *option, const char *value, const char *const *words)
+{
+    for (; *words; words++)
+        if (!strcmp(value, *words))
+            return 0;
+    return bad_usage("replay", "%s does not know '%s'", option, value);
+}
+
+static int replay_option(int option, struct replay_options *o)
+{
+    static const char *const thp[] = { "always", "madvise", "never", NULL }, *const kernel[] = { "6.18", "6.12", "6.1", NULL };
+    u64 n;
+
+    switch (option) {
+    case 'o':
+        o->results = optarg;
+        return *optarg ? 0 : bad_usage("replay", "an output file has an empty name");
+    case OPT_CPU:
+        o->profile = optarg;
+        return 0;
+    case OPT_CPUS:
+        if (!parse_number(optarg, 1, CPUS_MAX, &n))
+            return bad_usage("replay", "--cpus wants a number from 1 to %d, not '%s'", CPUS_MAX, optarg);
+        o->cpus = (unsigned)n;
+        return 0;
+    case OPT_RAM:
+        if (!parse_size(optarg, &n) || n < RAM_LEAST_BYTES)
+            return bad_usage("replay", "--ram wants a size of at least 16M, such as 512M or 4G, not '%s'", optarg);
+        o->ram_bytes = page_down(n);
+        return 0;
+    case OPT_THP:
+        o->thp = optarg;
+        return one_of("--thp", optarg, thp);
+    case OPT_KERNEL:
+        o->kernel = optarg;
+        return one_of("--kernel", optarg, kernel);
+    default:
+        if (!parse_size(optarg, &n) || n < PAGE_BYTES || n > (2u << 20) || (n & (n - 1)))
+            return bad_usage("replay", "--fault-around wants a power of two from 4K (none) to 2M, not '%s'", optarg);
+        o->fault_around_bytes = n;
+        return 0;
+    }
+}
+
+int parse_replay_options(int argc, char **argv, struct replay_options *o)
+{
+    static const struct option longs[] = {
+        { "output", required_argument, NULL, 'o' }, VIEW_OPTIONS, { "cpu", required_argument, NULL, OPT_CPU },
+        { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM }, { "thp", required_argument, NULL, OPT_THP },
+        { "kernel", required_argument, NULL, OPT_KERNEL }, { "fault-around", required_argument, NULL, OPT_FAULT_AROUND }, { 0 } };
+    int option, status;
+
+    *o = (struct replay_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES } };
+    opterr = 0;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, ":o:qh", longs, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return bad_option("replay", option, argv);
+        status = view_option("replay", option, &o->view);
+        if (!status)
+            status = replay_option(option, o) ? STATUS_OURS : 1;
+        if (status != 1)
+            return status;
+    }
+    if (optind + 1 != argc)
+        return bad_usage("replay", optind == argc ? "no recording was given" : "one recording at a time");
+    o->file = argv[optind];
+    if (o->results && !strcmp(o->results, "-"))
+        return bad_usage("replay", "the results file cannot go to standard output; --json - can");
+    return same_file_twice("replay", o->results, &o->view);
 }
 
 /* ---- report ------------------------------------------------------------------------------------------------------- */

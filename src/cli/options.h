@@ -21,6 +21,7 @@ struct run_options {
     const char *results;              /* NULL: pagewalk.PID                                                       */
     const char *profile;              /* a built-in one's name, or a whole profile as text                        */
     unsigned cpus;
+    const char *record;               /* a recording to write; NULL: none                                         */
     u64 ram_bytes;                    /* 0: as much as this machine has                                           */
     unsigned call_paths;              /* how many calls a path has at most; 0: no paths                          */
     bool trace_children, check, check_flush, filter, keep;
@@ -29,9 +30,19 @@ struct run_options {
 
 struct report_options { struct view_options view; const char *file; };
 
+struct replay_options {
+    struct view_options view;
+    const char *file, *results;       /* the recording; a results file to write, NULL: none                       */
+    const char *profile;              /* as run_options; NULL: as recorded, as all that is 0 or NULL               */
+    const char *thp, *kernel;
+    unsigned cpus;
+    u64 ram_bytes, fault_around_bytes;
+};
+
 /* 0, or the status to exit with: everything wrong has been said, and STATUS_HELP means that help was asked for. */
 #define STATUS_HELP (-1)
 int parse_run_options(int argc, char **argv, struct run_options *o);
+int parse_replay_options(int argc, char **argv, struct replay_options *o);
 int parse_report_options(int argc, char **argv, struct report_options *o);
 /* The event of this name, or -1 after saying that there is none. */
 int find_event(const char *command, const char *name);

@@ -117,12 +117,13 @@ static int show(const struct run_options *o, const struct results_files *f, cons
 }
 
 /* The tool has written NAME.PID; with the program's end in it, it becomes NAME. */
-static int finish(const struct run_options *o, const struct results_files *f, const struct launched *l)
+static int finish(const struct run_options *o, const struct results_files *f, struct launched *l)
 {
     struct process_end end = { WIFSIGNALED(l->wait_status) ? "signalled" : "exited",
                                (u64)(WIFSIGNALED(l->wait_status) ? WTERMSIG(l->wait_status) : WEXITSTATUS(l->wait_status)) };
     char written[PATH_MAX + 16], file[PATH_MAX];
     struct results_error err;
+    int status;
 
     results_name(f->name, l->pid, file);
     snprintf(written, sizeof written, "%s.%d", file, (int)l->pid);
@@ -135,7 +136,10 @@ static int finish(const struct run_options *o, const struct results_files *f, co
         return STATUS_OURS;
     }
     unlink(written);
-    return show(o, f, file, l);
+    if (!l->record_failed && !recording_finish(&l->recording, file))
+        l->record_failed = true;
+    status = show(o, f, file, l);
+    return l->record_failed ? STATUS_OURS : status;
 }
 
 int cmd_run(int argc, char **argv)
@@ -151,7 +155,7 @@ int cmd_run(int argc, char **argv)
         return print_help(command_find("run"));
     if (status)
         return status;
-    if (!output_check_views(&o.view) || !find_capture_tool(&tool))
+    if (!output_check_views(&o.view) || !output_check(o.record) || !find_capture_tool(&tool))
         return STATUS_OURS;
     status = find_program(o.program[0], path);
     if (status)

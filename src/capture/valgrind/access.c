@@ -9,15 +9,25 @@
 /* follow.c asks. */
 bool cap_mend(void *ctx, const struct sim_outcome *out)
 {
+    bool mended;
     (void)ctx;
-    return out->signo == MM_SIGBUS ? cap_refresh_file_size(out->addr) : cap_adopt_segment(out->addr);
+    cap.mending = True;
+    mended = out->signo == MM_SIGBUS ? cap_refresh_file_size(out->addr) : cap_adopt_segment(out->addr);
+    cap.mending = False;
+    return mended;
 }
 
 /* False: a signal is on its way. */
 static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu_kind kind, Addr ip)
 {
+    Bool made;
     sim_worked(cap.sim, cap_work());
-    return follow_access(cap.follower, va, bytes, kind, UNLIKELY(cap.opt.call_paths) ? cap_path_site(ip, cap_path_here()) : cap_site_at(ip));
+    cap.in_block = True;
+    made = follow_access(cap.follower, va, bytes, kind, UNLIKELY(cap.opt.call_paths) ? cap_path_site(ip, cap_path_here()) : cap_site_at(ip));
+    cap.in_block = False;
+    if (UNLIKELY(!made))
+        cap_record_fault();
+    return made;
 }
 
 #define ALWAYS static inline __attribute__((always_inline))

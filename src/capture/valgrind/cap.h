@@ -38,7 +38,8 @@ struct cap_options {
     const HChar *profile;
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
-    Bool check, check_flush, filter, follow;
+    Int record_fd;          /* of the ring (src/trace/ring.h); -1: none                                       */
+    Bool record, check, check_flush, filter, follow;
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
@@ -58,6 +59,8 @@ struct cap_state {
     UInt threads;                  /* ever started                                                            */
     UInt alive;                    /* threads now                                                             */
     Bool running;                  /* execve has been modelled                                                */
+    Bool in_block;                 /* the model answers an access of the program                              */
+    Bool mending;                  /* events now are because the model lacked something                       */
     Bool write_results;            /* false in a forked child that is not followed                            */
     ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
     ULong kernel_pages;
@@ -68,7 +71,7 @@ struct cap_state {
 };
 extern struct cap_state cap;
 extern struct mmu_marks cap_marks; /* what instrumented code compares with                                    */
-enum { CAP_CLOCK_AT = 0, CAP_COUNTERS_AT = 8 }; /* in a thread's shadow registers: main.c                        */
+enum { CAP_CLOCK_AT = 0, CAP_COUNTERS_AT = 8, CAP_LOG_AT = 16 }; /* in a thread's shadow registers: main.c                        */
 enum { CAP_CLOCK_STEP = 32 };                   /* numbers that the clock moves on with an instruction           */
 
 /* ---- code: blocks as instrumented ---------------------------------------------------------------------------- */
@@ -139,6 +142,22 @@ void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write);
 void cap_kernel_touch_string(Addr va);
 /* With its 0; 0: it does not lie in the program's memory. */
 SizeT cap_string_bytes(Addr va);
+
+/* ---- record.c: what goes into the ring too; nothing without --record ----------------------------------------------- */
+
+struct ring_slot;
+Bool cap_record_begin(Int fd);
+void cap_record_event(const struct trace_event *e);
+void cap_record_end(void);
+void cap_record_fault(void);
+void cap_record_in_child(void);
+/* A block with these slots: the word that says it runs. */
+u64 cap_record_block(const struct ring_slot *slot, UInt slots);
+void cap_record_room(void);
+UWord cap_record_limit_bytes(void);
+/* The thread that acts begins, ends its turn. */
+void cap_record_runs(void);
+void cap_record_stops(void);
 
 /* ---- the rest ------------------------------------------------------------------------------------------------ */
 
@@ -228,5 +247,10 @@ void cap_forget_results_before_exec(void);
  * memory for all of it. */
 Bool cap_make_sparse(void *start, SizeT len_bytes);
 Long cap_raw_syscall(Long nr, UWord a, UWord b, UWord c);
+/* A file's memory instead, with the rights of the ring. */
+Bool cap_map_shared(void *start, SizeT len_bytes, Int fd);
+/* A tenth of a second at most. */
+void cap_futex_wait(const u32 *word, u32 value);
+void cap_futex_wake(const u32 *word);
 
 #endif

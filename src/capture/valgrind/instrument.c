@@ -26,6 +26,7 @@
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
 #include "calls.h"
 #include "plan.h"
+#include "trace/ring.h"
 
 struct mmu_marks cap_marks;
 
@@ -39,6 +40,8 @@ static struct {
     UInt uses, regions;      /* numbers left so far; regions done                                                   */
     struct cap_site *site;   /* the next free one                                                                   */
     Addr page;               /* of the last fetch                                                                   */
+    IRExpr *log;             /* --record: where the block's words begin                                             */
+    UInt words, slots;       /* --record: written, described so far                                                 */
     Addr insn, insn_end;     /* the last instruction, and the one behind it                                         */
     Bool stored_end;         /* it has stored that address                                                          */
 } now;
@@ -162,6 +165,51 @@ static void emit_block_end(const IRSB *in)
         emit_return();
 }
 
+/* ---- recording (record.c) ---------------------------------------------------------------------------------------- */
+
+static struct ring_slot slot[MAX_ACCESSES + 2 * MAX_INSNS];
+
+static void describe(Addr ip, UChar kind, UChar flags, UInt size_bytes, Long from_first)
+{
+    tl_assert(now.slots < sizeof slot / sizeof slot[0]);
+    slot[now.slots++] = (struct ring_slot){ ip, kind, flags, (u16)size_bytes, (s32)from_first };
+}
+
+/* Before the model hears of the access. */
+static void emit_word(IRExpr *value)
+{
+    if (cap.opt.record)
+        store(bin(Iop_Add64, now.log, word(8ul * ++now.words)), value);
+}
+
+/* The block's own number is known when all of its slots are: until then the store holds none. */
+static IRConst *emit_record_begin(void)
+{
+    IRExpr *number = word(0), *used, *full;
+    IRDirty *d = unsafeIRDirty_0_N(0, "cap_record_room", VG_(fnptr_to_fnentry)(cap_record_room), mkIRExprVec_0());
+    now.words = now.slots = 0;
+    if (!cap.opt.record)
+        return NULL;
+    used = bin(Iop_And64, assign(Ity_I64, IRExpr_Get(now.shadow + CAP_LOG_AT, Ity_I64)), word(RING_CHUNK_BYTES - 1));
+    full = assign(Ity_I1, IRExpr_Binop(Iop_CmpLE64U, word(cap_record_limit_bytes()), used));
+    d->guard = full;
+    d->nFxState = 1;
+    VG_(memset)(&d->fxState[0], 0, sizeof d->fxState[0]);
+    d->fxState[0].fx = Ifx_Modify;
+    d->fxState[0].offset = (UShort)(now.shadow + CAP_LOG_AT);
+    d->fxState[0].size = 8;
+    emit(IRStmt_Dirty(d));
+    now.log = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_LOG_AT, Ity_I64));
+    store(now.log, number);
+    return number->Iex.Const.con;
+}
+
+static void emit_record_exit(void)
+{
+    if (cap.opt.record)
+        emit(IRStmt_Put(now.shadow + CAP_LOG_AT, bin(Iop_Add64, now.log, word(8ul * (1 + now.words)))));
+}
+
 /* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 /* One that the thread's state and the address describe. */
@@ -169,7 +217,7 @@ static Bool is_plain(const IRSB *in, const struct planned *a)
 {
     const IRStmt *st = in->stmts[a->stmt];
     Bool load_or_store = st->tag == Ist_Store || (st->tag == Ist_WrTmp && st->Ist.WrTmp.data->tag == Iex_Load);
-    return a->group == 1 && !a->guard && load_or_store && cap_plain_access(a->kind, a->size_bytes);
+    return a->group == 1 && !a->guard && a->ip_set && load_or_store && cap_plain_access(a->kind, a->size_bytes);
 }
 
 static void emit_model_call(const IRSB *in, const struct planned *a, const struct cap_site *site, IRExpr *guard)
@@ -205,6 +253,9 @@ static void emit_fetch(Addr ip, Addr va)
     struct cap_site *site = now.site++;
     IRExpr *guard = NULL;
     *site = (struct cap_site){ .ip = ip, .fetched = va, .size_bytes = 1, .kind = MMU_FETCH };
+    describe(ip, MMU_FETCH, now.slots ? RING_SLOT_WORD : RING_SLOT_FETCH, 1, 0);
+    if (now.slots > 1)
+        emit_word(word(va));
     if (cap.opt.filter)
         guard = assign(Ity_I1, IRExpr_Binop(Iop_CmpNE64, load(word((UWord)&mark->page)), word(page_of(va))));
     emit_call(cap_fetch, mkIRExprVec_1(word((UWord)site)), 1, guard);
@@ -227,10 +278,12 @@ static void emit_fetches(Addr ip, UInt len)
 static struct cap_site *fill_site(const IRSB *in, const struct planned *p)
 {
     static Long group_offset;
-    if (is_plain(in, p))
-        return NULL;
     if (p->group)
         group_offset = p->offset;
+    describe(plan.insn[p->insn].ip, p->kind, p->group ? RING_SLOT_WORD : RING_SLOT_MEMBER, p->size_bytes,
+             p->guard ? 0 : p->offset - group_offset);
+    if (is_plain(in, p))
+        return NULL;
     *now.site = (struct cap_site){ .ip = plan.insn[p->insn].ip, .size_bytes = p->size_bytes, .kind = p->kind,
                                    .conditional = p->guard != NULL, .group = (UChar)p->group,
                                    .from_first = p->guard ? 0 : (Int)(p->offset - group_offset) };
@@ -243,6 +296,7 @@ static struct cap_site *fill_site(const IRSB *in, const struct planned *p)
 static void emit_block(const IRSB *in, Int first)
 {
     const ULong *counter = now.block->executed;
+    IRConst *number = emit_record_begin();
     UInt a = 0;
     now.page = 1; /* no page starts there */
     now.uses = now.regions = 0;
@@ -261,11 +315,15 @@ static void emit_block(const IRSB *in, Int first)
         for (; a < plan.accesses && plan.access[a].stmt == i; a++) {
             const struct planned *p = &plan.access[a];
             const struct cap_site *site = fill_site(in, p);
-            if (p->group)
+            if (p->group) {
+                emit_word(p->guard ? assign(Ity_I64, IRExpr_ITE(p->guard, p->va, word(RING_SKIPPED))) : p->va);
                 emit_access(in, p, site);
+            }
         }
-        if (st->tag == Ist_Exit)
+        if (st->tag == Ist_Exit) {
             emit_clock();
+            emit_record_exit();
+        }
         emit(st);
         now.stored_end = now.stored_end || stores_end(st);
         if (st->tag == Ist_Exit)
@@ -274,6 +332,9 @@ static void emit_block(const IRSB *in, Int first)
     emit_clock();
     if (cap_calls_wanted())
         emit_block_end(in);
+    emit_record_exit();
+    if (number)
+        number->Ico.U64 = cap_record_block(slot, now.slots);
     tl_assert(now.site == now.block->site + now.block->sites);
 }
 
@@ -288,7 +349,7 @@ static UInt sites_needed(const IRSB *in)
 IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout *layout, const VexGuestExtents *extents,
                      const VexArchInfo *host, IRType guest_word, IRType host_word)
 {
-    Int first = plan_block(in);
+    Int first = plan_block(in, (Addr)closure->nraddr, layout->offset_IP);
     struct cap_block *block = cap_block_new((Addr)closure->nraddr, plan.regions, plan.insns, sites_needed(in));
     VG_(memcpy)(block->region, plan.region, plan.regions * sizeof plan.region[0]);
     VG_(memcpy)(block->insn, plan.insn, plan.insns * sizeof plan.insn[0]);

@@ -73,6 +73,22 @@ static const HChar *source_file(Addr ip, UInt *line)
     return cap_intern(path);
 }
 
+/* object, file and function, each with its 0 */
+static void tell_line(Addr ip, const struct cap_line *l)
+{
+    HChar text[3 * 1024];
+    struct trace_event e = { .type = TRACE_LINE, .word = { ip, l->line }, .text = text };
+    const HChar *const part[] = { l->object, l->file, l->function };
+    for (UInt i = 0; i < 3; i++) {
+        SizeT n = VG_(strlen)(part[i]);
+        n = n < 1023 ? n : 1023;
+        VG_(memcpy)(text + e.text_bytes, part[i], n);
+        text[e.text_bytes + n] = 0;
+        e.text_bytes += (UInt)n + 1;
+    }
+    cap_record_event(&e);
+}
+
 static struct cap_line *look_up(Addr ip)
 {
     struct cap_line want = { .object = "", .file = "", .function = "" };
@@ -96,6 +112,8 @@ struct cap_line *cap_line_of(Addr ip)
         a = VG_(malloc)("pagewalk.address", sizeof *a);
         a->key = ip;
         a->line = look_up(ip);
+        if (cap.opt.record)
+            tell_line(ip, a->line);
         VG_(HT_add_node)(addresses, a);
     }
     return a->line;
@@ -103,6 +121,7 @@ struct cap_line *cap_line_of(Addr ip)
 
 void cap_forget_names(void)
 {
+    cap_record_event(&(struct trace_event){ .type = TRACE_FORGET });
     if (addresses)
         VG_(HT_destruct)(addresses, VG_(free));
     addresses = NULL;

@@ -24,6 +24,7 @@ static Bool option(const HChar *arg)
     else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
     else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
+    else if VG_INT_CLO(arg, "--pw-record", cap.opt.record_fd) { cap.opt.record = cap.opt.record_fd >= 0; }
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
     else return False;
@@ -166,7 +167,9 @@ void cap_machine_stats(struct mmu_stats *sum)
 /* What the model is told. */
 Bool cap_event(const struct trace_event *e)
 {
-    return follow(cap.follower, e);
+    Bool done = follow(cap.follower, e);
+    cap_record_event(e);
+    return done;
 }
 
 Bool cap_event1(UInt type, UWord word) { return cap_event(&(struct trace_event){ .type = type, .word = { word } }); }
@@ -239,6 +242,7 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     passed_over += to_pass_over;
     to_pass_over = 0;
     VG_(set_shadow_regs_area)(tid, 1, 0, sizeof in_shadow, (const UChar *)&in_shadow);
+    cap_record_runs();
     if (cap_calls_wanted())
         cap_calls_thread_runs(tid);
 }
@@ -248,6 +252,7 @@ static void thread_stops(ThreadId tid, ULong blocks_dispatched)
     (void)blocks_dispatched;
     VG_(get_shadow_regs_area)(tid, (UChar *)&in_shadow.clock, 1, CAP_CLOCK_AT, sizeof in_shadow.clock);
     in_shadow.clock += CHECKS_MAX;
+    cap_record_stops();
     to_pass_over += CHECKS_MAX;
     if (cap_calls_wanted())
         cap_calls_thread_stops(tid);
@@ -331,10 +336,13 @@ static void ended(Int exit_code)
     (void)exit_code;             /* Valgrind gives 0 in forked children; the system call had the truth */
     if (cap.write_results && cap.running)
         cap_write_results();
+    cap_record_end();
 }
 
 static void after_options(void)
 {
+    if (cap.opt.record && !cap_record_begin(cap.opt.record_fd))
+        cannot_begin("no room for --record");
     cap_read_results_before_exec();
     begin_session();
     if (cap_calls_wanted()) {
@@ -352,7 +360,7 @@ static void before_options(void)
     VG_(details_copyright_author)("Copyright (C) 2026, and GNU GPL'd, by the Pagewalk authors.");
     VG_(details_bug_reports_to)("the Pagewalk issue tracker");
     VG_(details_avg_translation_sizeB)(400);
-    cap.opt = (struct cap_options){ .out = "pagewalk.%p", .profile = "skylake", .cpus = 1, .filter = True, .thp = "madvise",
+    cap.opt = (struct cap_options){ .out = "pagewalk.%p", .profile = "skylake", .cpus = 1, .filter = True, .thp = "madvise", .record_fd = -1,
                                     .mmap_min_addr = 65536 };
     cap.write_results = True;
 

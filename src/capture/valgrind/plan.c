@@ -8,6 +8,9 @@
 
 struct plan plan;
 
+/* The instruction that the thread's state names at this point: not the one that runs after a jump that was followed. */
+static struct { Addr value; Int at; } ip;
+
 /* A group's accesses lie within so many bytes, so that most groups lie in one page. */
 enum { GROUP_MAX = 16, GROUP_MAX_BYTES = 256 };
 
@@ -79,7 +82,7 @@ static void plan_access(Int stmt, IRExpr *va, Int size, UChar kind, IRExpr *guar
     tl_assert(plan.accesses < MAX_ACCESSES);
     struct planned *a = &plan.access[plan.accesses++];
     *a = (struct planned){ .stmt = stmt, .va = va, .guard = guard, .size_bytes = (UShort)size, .kind = kind,
-                           .insn = plan.insns - 1, .root = IRTemp_INVALID, .fetches = plan.fetches, .region = plan.regions };
+                           .insn = plan.insns - 1, .ip_set = ip.value == insn->ip, .root = IRTemp_INVALID, .fetches = plan.fetches, .region = plan.regions };
     if (va->tag == Iex_RdTmp && va->Iex.RdTmp.tmp < MAX_TEMPS) {
         a->root = temp[va->Iex.RdTmp.tmp].root;
         a->offset = temp[va->Iex.RdTmp.tmp].offset;
@@ -112,6 +115,10 @@ static void plan_stmt(Int i, IRSB *sb, IRStmt *st)
 {
     IRType type, wide;
     switch (st->tag) {
+    case Ist_Put:
+        if (st->Ist.Put.offset == ip.at)
+            ip.value = st->Ist.Put.data->tag == Iex_Const ? st->Ist.Put.data->Iex.Const.con->Ico.U64 : 0;
+        break;
     case Ist_WrTmp:
         note_temp(st->Ist.WrTmp.tmp, st->Ist.WrTmp.data);
         if (st->Ist.WrTmp.data->tag == Iex_Load)
@@ -209,11 +216,13 @@ static void plan_groups(void)
     }
 }
 
-Int plan_block(IRSB *sb)
+Int plan_block(IRSB *sb, Addr start, Int ip_at)
 {
     Int i = 0, first;
     Addr page = 1;               /* no page starts there */
     forget_temps(sb);
+    ip.value = start;
+    ip.at = ip_at;
     plan.accesses = plan.insns = plan.regions = plan.fetches = 0;
     while (i < sb->stmts_used && sb->stmts[i]->tag != Ist_IMark)
         i++;

@@ -14,6 +14,7 @@ struct planned {                 /* an access                                   
     UShort size_bytes;
     UChar kind;
     UInt insn;                   /* index into plan.insn                                                      */
+    Bool ip_set;                 /* the thread's state names this instruction                                 */
     IRTemp root;                 /* va = root + offset, where known; else IRTemp_INVALID                      */
     Long offset;
     UInt fetches;                /* fetch checks before it, region it is in: a group spans neither            */
@@ -30,8 +31,9 @@ struct plan {
 };
 extern struct plan plan;
 
-/* Fills plan; returns the first statement after the preamble. */
-Int plan_block(IRSB *sb);
+/* Fills plan for the block that begins at `start`; ip_at: where a thread's state has the instruction pointer.  Returns the
+ * first statement after the preamble. */
+Int plan_block(IRSB *sb, Addr start, Int ip_at);
 
 static inline Addr page_of(Addr a) { return a & ~(Addr)PAGE_MASK_LOW; }
 

@@ -30,11 +30,20 @@ void put_bytes(const HChar *s, SizeT len)
 {
     w.crc = crc32_add(w.crc, s, len);
     for (; len; len--) {
+        w.lines += *s == '\n';
         if (w.used == sizeof w.buf)
             put_flush();
         w.buf[w.used++] = *s++;
     }
 }
+
+static void put_for_others(void *ctx, const char *text, size_t len_bytes)
+{
+    (void)ctx;
+    put_bytes(text, len_bytes);
+}
+
+const struct pw_out put_out = { put_for_others, NULL };
 
 void put_field(const HChar *s)
 {
@@ -74,7 +83,6 @@ void put_begin(const HChar *kind) { put_bytes(kind, VG_(strlen)(kind)); }
 void put_end(void)
 {
     put_bytes("\n", 1);
-    w.lines++;
 }
 
 void put_text(const HChar *name, const HChar *value)
@@ -117,12 +125,7 @@ void put_table(const HChar *name, const HChar *const *columns)
     put_end();
 }
 
-void put_costs(const struct sim_cost *c)
-{
-    const ULong v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow };
-    for (UInt i = 0; i < sizeof v / sizeof v[0]; i++)
-        put_number(v[i]);
-}
+void put_costs(const struct sim_cost *c) { results_put_cost(&put_out, c); }
 
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #define PAGEWALK_CAP_PUT_H
 
 #include "cap.h"
+#include "pagewalk/results.h"
 
 Bool put_open(const HChar *path);          /* writes the first line; False: cannot be written                     */
 Bool put_close(void);                      /* writes the last; False: not all could be written                    */
@@ -21,6 +22,8 @@ void put_number(ULong n);
 void put_unknown(void);
 void put_end(void);
 
+/* The file, for parts that are not ours alone (results.h). */
+extern const struct pw_out put_out;
 /* What something has cost: values for these columns. */
 #define CAP_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow"
 void put_costs(const struct sim_cost *c);

@@ -113,6 +113,7 @@ void cap_fork_in_child(ThreadId tid)
     if (!cap.running || !follow_child(cap.follower))
         return;
     being_born = False;
+    cap_record_in_child();
     VG_(memset)(children, 0, sizeof children);
     cap_start_counting_anew();
     cap.write_results = cap.opt.follow;

@@ -22,18 +22,16 @@ void cap_read_results_before_exec(void)
 
 void cap_forget_results_before_exec(void) { before_exec[0] = 0; }
 
-static void count_over_exec(const HChar *a, const HChar *b, ULong n)
+static u64 faults_before_exec(const char *name)
 {
     HChar line[96];
     const HChar *at;
-    VG_(snprintf)(line, sizeof line, "\ncount\t%s%s\t", a, b);
+    VG_(snprintf)(line, sizeof line, "\ncount\tfaults.%s\t", name);
     at = VG_(strstr)(before_exec, line);
-    put_count_at(a, b, "", n + (at ? (ULong)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0));
+    return at ? (u64)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0;
 }
 
-/* ---- events --------------------------------------------------------------------------------------------------- */
-
-#define EVENT_COLUMNS "instructions", "loads", "stores", CAP_COST_COLUMNS, NULL
+/* ---- who ------------------------------------------------------------------------------------------------------ */
 
 static void line_row(void *ctx, const struct cap_line *l)
 {
@@ -46,151 +44,45 @@ static void line_row(void *ctx, const struct cap_line *l)
     put_number(l->instructions);
     put_number(l->loads);
     put_number(l->stores);
-    put_costs(&l->cost);
-    put_end();
-}
-
-static void mapping_row(void *ctx, const struct sim_mapping *m)
-{
-    (void)ctx;
-    put_begin("row");
-    put_string(m->name);
-    put_string(m->kind);
-    put_string(m->perms);
-    put_number(m->bytes);
-    put_unknown();
-    put_unknown();
-    put_unknown();
-    put_costs(&m->cost);
-    put_end();
-}
-
-static void mapping_faults_row(void *ctx, const struct sim_mapping *m)
-{
-    (void)ctx;
-    put_begin("row");
-    put_string(m->name);
-    for (UInt i = 0; i < MM_FAULT_KINDS; i++)
-        put_number(m->faults[i]);
+    results_put_cost(&put_out, &l->cost);
     put_end();
 }
 
 static void write_tables(void)
 {
-    static const HChar *const lines[] = { "$object", "$file", "$function", "line", EVENT_COLUMNS };
-    static const HChar *const mappings[] = { "$name", "$kind", "$perms", "bytes", EVENT_COLUMNS };
-    const HChar *faults[MM_FAULT_KINDS + 2] = { "$mapping" };
-    for (UInt i = 0; i < MM_FAULT_KINDS; i++)
-        faults[i + 1] = mm_fault_kind_name(i);
-    put_table("lines", lines);
+    results_put_lines_begin(&put_out);
     cap_each_line(line_row, NULL);
-    put_table("mappings", mappings);
-    sim_each_mapping(cap.sim, mapping_row, NULL);
-    put_table("faults_by_mapping", faults);
-    sim_each_mapping(cap.sim, mapping_faults_row, NULL);
+    results_put_mappings(&put_out, cap.sim);
     if (cap.opt.call_paths)
         cap_put_paths();
 }
 
-/* ---- the machine ---------------------------------------------------------------------------------------------- */
-
-static void write_arrays(void)
-{
-    static const HChar *const columns[] = { "$name", "level", "$ports", "$sizes", "entries", "ways", "sets", "$replacement", "$source", NULL };
-    static const HChar *const repl[] = { "LRU", "tree-PLRU", "(MRU+1)%3-PLRU4", "NRU", "random" };
-    put_table("arrays", columns);
-    for (UInt i = 0; i < cap.profile->tlbs; i++) {
-        const struct mmu_tlb_desc *t = &cap.profile->tlb[i];
-        HChar ports[32] = "", sizes[16] = "";
-        VG_(snprintf)(ports, sizeof ports, "%s%s%s", t->ports & MMU_PORT_I ? "I" : "", t->ports & MMU_PORT_LOAD ? "L" : "", t->ports & MMU_PORT_STORE ? "S" : "");
-        VG_(snprintf)(sizes, sizeof sizes, "%s%s%s", t->sizes & 1 ? "4K " : "", t->sizes & 2 ? "2M " : "", t->sizes & 4 ? "1G " : "");
-        if (sizes[0])
-            sizes[VG_(strlen)(sizes) - 1] = 0;
-        put_begin("row");
-        put_string(t->name);
-        put_number(t->level);
-        put_string(ports);
-        put_string(sizes);
-        put_number((ULong)t->ways * t->sets);
-        put_number(t->ways);
-        put_number(t->sets);
-        put_string(repl[t->repl]);
-        put_string(t->source);
-        put_end();
-    }
-}
+/* ---- the machine and the kernel ------------------------------------------------------------------------------- */
 
 static void write_machine(void)
 {
-    static const HChar *const side[] = { "i.", "d." }, *const size[] = { "4k", "2m", "1g" }, *const level[] = { "0", "1", "2", "3" };
     struct mmu_stats s;
-    const ULong accesses[] = { cap_totals.instructions + cap_totals.crossings,
-                               cap_totals.loads + cap_totals.stores - cap_totals.modifies };
+    /* Accesses that the filter dismissed were hits that never reached the machine. */
+    const u64 skipped[] = { cap_totals.instructions + cap_totals.crossings - cap.slow[MMU_SIDE_I],
+                            cap_totals.loads + cap_totals.stores - cap_totals.modifies - cap.slow[MMU_SIDE_D] };
     cap_machine_stats(&s);
-    for (UInt i = 0; i < MMU_SIDES; i++) {
-        /* Accesses that the filter dismissed were hits that never reached the machine. */
-        put_count_at("tlb.", side[i], "lookups", s.lookups[i] + accesses[i] - cap.slow[i]);
-        for (UInt j = 0; j < MMU_SIZES; j++) {
-            put_count_at(i ? "tlb.d." : "tlb.i.", "l1_miss.", size[j], s.l1_miss[i][j]);
-            put_count_at(i ? "tlb.d." : "tlb.i.", "stlb_hit.", size[j], s.stlb_hit[i][j]);
-            put_count_at("walks.", side[i], size[j], s.walks[i][j]);
-        }
-        put_count_at("walks.", side[i], "faulted", s.walks_faulted[i]);
-    }
-    for (UInt l = 0; l < 4; l++) {
-        put_count_at("walks.reads.", level[l], "", s.reads[l]);
-        put_count_at("walks.psc_hit.", level[l], "", s.psc_hit[l]);
-    }
-    put_count("walks.rewalks_dirty", s.rewalks_dirty);
-    put_count("walks.ad_writes", s.ad_writes);
-    put_count("cycles.walk", s.cycles_walk);
-    put_count("cycles.stlb", s.cycles_stlb);
+    results_put_machine(&put_out, &s, skipped);
     put_count("cycles.base", cap_totals.instructions);
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------------------------ */
-
 static void write_kernel(void)
 {
-    const struct mm_counters *c = proc_counters(follow_proc(cap.follower));
-    struct mm_rss rss;
-    mm_rss(follow_proc(cap.follower), &rss);
-    count_over_exec("faults.", "minor", c->minor);
-    count_over_exec("faults.", "major", c->major);
-    for (UInt i = 0; i < MM_FAULT_KINDS; i++)
-        count_over_exec("faults.", mm_fault_kind_name(i), c->faults[i]);
-    count_over_exec("faults.", "copied_pages", c->copied_pages);
-    count_over_exec("faults.", "zeroed_pages", c->zeroed_pages);
+    results_put_faults(&put_out, follow_proc(cap.follower), faults_before_exec);
     put_count("faults.tool", 0);
-    put_count("rss.anon", rss.anon_pages);
-    put_count("rss.file", rss.file_pages);
-    put_count("rss.shmem", rss.shmem_pages);
-    put_count("rss.peak", rss.peak_rss_pages);
-    put_count("rss.tables", rss.table_pages);
-    put_count("rss.peak_tables", rss.peak_table_pages);
-    put_count("tlb.flush_pages", c->flush_pages);
-    put_count("tlb.flush_full", c->flush_full);
-    put_count("tlb.shootdown_ipis", c->ipis);
+    results_put_kernel(&put_out, follow_proc(cap.follower));
 }
 
 static void write_syscalls(void)
 {
-    static const HChar *const columns[] = { "$name", "calls", "errors", "divergent", NULL };
     static const HChar *const divergences[] = { "$call", "$recorded", "$modelled", "count", NULL };
-    const struct follow_count *s = follow_counts(cap.follower);
     const struct cap_divergence *d;
     UInt n;
-    put_table("syscalls", columns);
-    for (UInt i = 0; i < TRACE_CALLS; i++) {
-        if (!s[i].calls)
-            continue;
-        put_begin("row");
-        put_string(trace_call_name(i));
-        put_number(s[i].calls);
-        put_number(s[i].errors);
-        put_number(s[i].divergent);
-        put_end();
-    }
+    results_put_syscalls(&put_out, cap.follower);
     n = cap_divergences(&d);
     put_table("divergences", divergences);
     for (UInt i = 0; i < n; i++) {
@@ -282,7 +174,7 @@ void cap_write_results(void)
     write_machine();
     write_kernel();
     write_arguments();          /* may be long: what cap_read_results_before_exec() looks for comes first */
-    write_arrays();
+    results_put_arrays(&put_out, cap.profile);
     write_syscalls();
     cap_put_flush_table();
     write_tables();

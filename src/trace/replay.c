@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ * replay.c - hands a recording to a follower (trace.h) on a machine and a kernel of the wanted settings.  Called by
+ * `pagewalk replay` and `whatif`.
+ *
+ * Accesses whose page is marked (mmu.h, "marks") are done with here; the others go the way they go in a live run. */
+#include "replay_internal.h"
+
+#include "pagewalk/profile.h"
+#include "pagewalk/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- accesses ------------------------------------------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void model_access(struct replay *r, const struct replay_place *p, u64 va, u32 bytes)
+{
+    r->model_accesses[p->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    if (bytes == 1 && mmu_touch(r->mmu, r->cpu, va, (enum mmu_kind)p->kind))
+        return;
+    follow_access(r->follower, va, bytes, p->kind, &r->lines.site[p->site]);
+}
+
+static inline void access_again(struct replay *r, const struct decoded *d)
+{
+    const struct replay_place *p = &r->place[d->place];
+    u64 va = d->page << PAGE_LG2;
+    struct mmu_mark *m = &r->marks.mark[p->kind][d->page & (MMU_MARKS - 1)];
+    r->accesses++;
+    if (LIKELY(m->page == va && !d->crosses)) {
+        *m->used = ++r->clock;
+        r->marked[p->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    } else {
+        model_access(r, p, d->crosses ? va + PAGE_BYTES - 1 : va, 1u + d->crosses);
+    }
+}
+
+static void new_place(struct replay *r, const struct decoded *d)
+{
+    if (d->place >= r->places_room) {
+        u32 room = r->places_room ? 2 * r->places_room : 1 << 16;
+        struct replay_place *more = realloc(r->place, room * sizeof *more);
+        if (!more) {
+            r->no_memory = true;
+            return;
+        }
+        r->place = more;
+        r->places_room = room;
+    }
+    r->place[d->place] = (struct replay_place){ lines_site(&r->lines, d->ip), d->kind };
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+/* What the model lacks when the recorded one lacked it is armed until then, group by group. */
+static void arm(struct replay *r, const struct trace_event *e)
+{
+    char *text = malloc(e->text_bytes + 1ul);
+    if (!text || r->arms == sizeof r->armed / sizeof r->armed[0]) {
+        free(text);
+        r->no_memory = true;
+        return;
+    }
+    if (e->text_bytes)
+        memcpy(text, e->text, e->text_bytes);
+    r->armed[r->arms] = *e;
+    r->armed[r->arms++].text = text;
+}
+
+/* True: there was something. */
+static bool fire(struct replay *r)
+{
+    u32 n = r->arms;
+    for (u32 i = 0; i < n; i++) {
+        follow(r->follower, &r->armed[i]);
+        free((char *)r->armed[i].text);
+    }
+    r->arms = 0;
+    return n > 0;
+}
+
+static bool mend(void *ctx, const struct sim_outcome *out)
+{
+    (void)out;
+    return fire(ctx);
+}
+
+static void switch_cpu(struct replay *r, unsigned cpu)
+{
+    mmu_bind_marks(r->mmu, r->cpu, NULL);
+    r->cpu = cpu;
+}
+
+static void event(struct replay *r, const struct decoded *d)
+{
+    struct trace_event e = d->event;
+    if (e.type == TRACE_LINE) {
+        lines_name(&r->lines, &e);
+        return;
+    }
+    if (d->mend) {
+        arm(r, &e);
+        return;
+    }
+    if (r->arms && e.type != TRACE_TOUCH)
+        fire(r);
+    if (e.type == TRACE_PROC && !r->name)
+        r->name = strndup(e.text, e.text_bytes);
+    if (e.type == TRACE_FORGET)
+        lines_fold(&r->lines);
+    if (e.type == TRACE_CPU) {
+        e.word[0] %= r->cpus;    /* as many as there are now */
+        switch_cpu(r, (unsigned)e.word[0]);
+    }
+    follow(r->follower, &e);
+    if (e.type == TRACE_RUN || e.type == TRACE_CPU)
+        mmu_bind_marks(r->mmu, r->cpu, &r->marks);
+}
+
+/* ---- differences ------------------------------------------------------------------------------------------------------ */
+
+enum { DIVERGENCES = 256 };      /* as a live run keeps (docs/formats.md)                                           */
+
+static void differs(void *ctx, const char *call, const char *recorded, const char *modelled)
+{
+    struct replay *r = ctx;
+    struct replay_divergence *d = r->divergence;
+    if (!d && !(d = r->divergence = calloc(DIVERGENCES, sizeof *d)))
+        return;
+    for (u32 i = 0; i < r->divergences; i++)
+        if (!strcmp(d[i].call, call) && !strcmp(d[i].recorded, recorded) && !strcmp(d[i].modelled, modelled)) {
+            d[i].count++;
+            return;
+        }
+    if (r->divergences == DIVERGENCES) {
+        free(d[DIVERGENCES - 1].call);
+        free(d[DIVERGENCES - 1].recorded);
+        free(d[DIVERGENCES - 1].modelled);
+        d[DIVERGENCES - 1] = (struct replay_divergence){ strdup("(others)"), strdup(""), strdup(""), d[DIVERGENCES - 1].count + 1 };
+        return;
+    }
+    d[r->divergences++] = (struct replay_divergence){ strdup(call), strdup(recorded), strdup(modelled), 1 };
+}
+
+static void fold_call(void *ctx, struct sim_site *s) { lines_fold_call(&((struct replay *)ctx)->lines, s); }
+
+/* ---- beginning --------------------------------------------------------------------------------------------------------- */
+
+static u64 setting(const struct replay *r, const char *name, u64 otherwise)
+{
+    const char *text = decode_setting(r->d, name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static const struct mmu_profile *recorded_profile(struct replay *r)
+{
+    const char *text = decode_setting(r->d, "profile");
+    struct mmu_profile_error err;
+    if (!text)
+        return NULL;
+    if (!mmu_profile_is_text(text, strlen(text)))
+        return mmu_profile_find(text);
+    return mmu_profile_read(&r->store, text, strlen(text), &err) ? &r->store.profile : NULL;
+}
+
+static int recorded_thp(const struct replay *r)
+{
+    const char *text = decode_setting(r->d, "thp");
+    return text && !strcmp(text, "always") ? MM_THP_ALWAYS : text && !strcmp(text, "madvise") ? MM_THP_MADVISE : MM_THP_NEVER;
+}
+
+static void *sparse(size_t bytes)
+{
+    void *p = bytes ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static bool begin_session(struct replay *r, const struct replay_settings *s)
+{
+    struct sim_config cfg = { 0 };
+    r->profile = s->profile ? s->profile : recorded_profile(r);
+    r->cpus = s->cpus ? s->cpus : (unsigned)setting(r, "cpus", 1);
+    r->ram_bytes = s->ram_bytes ? s->ram_bytes : setting(r, "ram", 8ull << 30);
+    if (!r->profile || !r->cpus || r->cpus > 64 || r->ram_bytes & PAGE_MASK_LOW)
+        return false;
+    cfg.machine.cpus = r->cpus;
+    cfg.machine.ram_bytes = r->ram_bytes;
+    cfg.machine.vendor = r->profile->vendor;
+    cfg.machine.features = r->profile->features;
+    cfg.machine.profile = r->profile;
+    cfg.machine.ram = r->ram = sparse(r->ram_bytes);
+    kernel_config_init(&cfg.kernel);
+    cfg.kernel.thp = (enum mm_thp)(s->thp >= 0 ? s->thp : recorded_thp(r));
+    cfg.kernel.mmap_min_addr = setting(r, "mmap_min_addr", 65536);
+    cfg.kernel.version = s->kernel_version ? s->kernel_version : cfg.kernel.version;
+    cfg.kernel.fault_around_bytes = s->fault_around_bytes ? s->fault_around_bytes : cfg.kernel.fault_around_bytes;
+    r->block_bytes = sim_bytes(&cfg);
+    r->block = sparse(r->block_bytes);
+    r->sim = r->ram && r->block ? sim_create(r->block, r->block_bytes, &cfg) : NULL;
+    return r->sim != NULL;
+}
+
+static bool begin_following(struct replay *r)
+{
+    const struct follow_hooks hooks = { r, differs, mend };
+    void *block = malloc(follow_bytes());
+    if (!block)
+        return false;
+    r->mmu = sim_mmu(r->sim);
+    r->follower = follow_create(block, r->sim, &hooks);
+    follow_on_fold(r->follower, fold_call, r);
+    return true;
+}
+
+struct replay *replay_open(const char *path, const struct replay_settings *s, struct replay_error *err)
+{
+    struct replay *r = calloc(1, sizeof *r);
+    struct decode_error why;
+    if (!r || !(r->d = decode_open(path, &why))) {
+        snprintf(err->text, sizeof err->text, "%s %s", path, r ? why.text : "cannot be replayed: not enough memory");
+        free(r);
+        return NULL;
+    }
+    r->path = path;
+    if (!begin_session(r, s) || !begin_following(r)) {
+        snprintf(err->text, sizeof err->text, "%s cannot be replayed: %s", path,
+                 r->profile ? "no room for the simulated memory; try --ram with a smaller size" : "its CPU profile is not known here");
+        replay_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------ */
+
+void replay_run(struct replay *r, void (*progress)(void *ctx, unsigned percent), void *ctx)
+{
+    struct decoded d;
+    unsigned shown = 0;
+    do {
+        decode_next(r->d, &d);
+        if (LIKELY(d.what == DECODE_ACCESS)) {
+            access_again(r, &d);
+            continue;
+        }
+        if (d.what == DECODE_PLACE)
+            new_place(r, &d);
+        else if (d.what == DECODE_EVENT)
+            event(r, &d);
+        if (progress && decode_progress(r->d) != shown)
+            progress(ctx, shown = decode_progress(r->d));
+    } while (d.what != DECODE_END && !r->no_memory);
+    fire(r);
+    lines_fold_call(&r->lines, follow_call_site(r->follower));
+    lines_fold(&r->lines);
+}
+
+bool replay_whole(const struct replay *r, struct replay_error *err)
+{
+    struct decode_error why = { "cannot be replayed: not enough memory" };
+    bool good = !r->no_memory && !r->lines.no_memory && decode_whole(r->d, &why);
+    if (!good)
+        snprintf(err->text, sizeof err->text, "%s %s", r->path, why.text);
+    return good;
+}
+
+struct replay_counts replay_counts(const struct replay *r)
+{
+    return (struct replay_counts){ r->accesses, r->model_accesses[MMU_SIDE_I] + r->model_accesses[MMU_SIDE_D] };
+}
+
+void replay_close(struct replay *r)
+{
+    if (!r)
+        return;
+    for (u32 i = 0; i < r->arms; i++)
+        free((char *)r->armed[i].text);
+    for (u32 i = 0; i < r->divergences; i++) {
+        free(r->divergence[i].call);
+        free(r->divergence[i].recorded);
+        free(r->divergence[i].modelled);
+    }
+    free(r->divergence);
+    lines_free(&r->lines);
+    free(r->place);
+    free(r->name);
+    free(r->follower);
+    if (r->block)
+        munmap(r->block, r->block_bytes);
+    if (r->ram)
+        munmap(r->ram, r->ram_bytes);
+    decode_close(r->d);
+    free(r);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * replay.h - runs a recording again, on the same machine and kernel or on others.
+ *
+ * With the settings of the recording the counts are those of the run, to the last one. */
+#ifndef PAGEWALK_TRACE_REPLAY_H
+#define PAGEWALK_TRACE_REPLAY_H
+
+#include "pagewalk/sim.h"
+
+struct replay;
+struct replay_error { char text[512]; };   /* one sentence; begins with the file's name                             */
+
+struct replay_settings {                   /* what is not given is as recorded                                      */
+    const struct mmu_profile *profile;     /* NULL: as recorded                                                     */
+    unsigned cpus;                         /* 0                                                                     */
+    u64 ram_bytes;                         /* 0                                                                     */
+    int thp;                               /* enum mm_thp; -1                                                       */
+    u32 kernel_version;                    /* 618, 612, 601; 0: 618                                                 */
+    u32 fault_around_bytes;                /* 4096: none; 0: Linux's default                                        */
+};
+
+/* NULL: not a recording, or not enough memory; *err says what. */
+struct replay *replay_open(const char *path, const struct replay_settings *s, struct replay_error *err);
+/* Runs to the end of what can be read; told of the progress in percent. */
+void replay_run(struct replay *r, void (*progress)(void *ctx, unsigned percent), void *ctx);
+/* False: the recording is cut off or damaged: what was counted is up to there; *err says where. */
+bool replay_whole(const struct replay *r, struct replay_error *err);
+/* A results file (docs/formats.md) of the replay; malloc'ed, *len_bytes long and one more.  NULL: no memory, or the
+ * recording holds no results of its run (*err). */
+char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *err);
+struct replay_counts { u64 accesses, model_accesses; };   /* of the recording; of them, those that missed the first level or more */
+struct replay_counts replay_counts(const struct replay *r);
+void replay_close(struct replay *r);
+
+#endif
