@@ -159,10 +159,8 @@ static void store(const struct profile_key *k, void *row, u32 v)
     u8 *at = (u8 *)row + k->offset;
     if (k->bytes == 1)
         *at = (u8)v;
-    else if (k->bytes == 2)
-        *(u16 *)(void *)at = (u16)v;
     else
-        *(u32 *)(void *)at = v;
+        *(u16 *)(void *)at = (u16)v;
 }
 
 /* All keys of the table but optional ones, each once, in any order. */

@@ -32,7 +32,7 @@ PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile
 static inline u32 profile_get(const struct profile_key *k, const void *row)
 {
     const u8 *at = (const u8 *)row + k->offset;
-    return k->bytes == 1 ? *at : k->bytes == 2 ? *(const u16 *)(const void *)at : *(const u32 *)(const void *)at;
+    return k->bytes == 1 ? *at : *(const u16 *)(const void *)at;
 }
 
 #endif

@@ -123,6 +123,7 @@ static const struct { const char *line, *instead; unsigned at; const char *says;
     { "physical_bits 46", "physical_bits 53", 5, "from 32 to 52, not '53'" },
     { "physical_bits 46", "physical_bits 4294967342", 5, "from 32 to 52" },
     { "physical_bits 46", "physical_bits 46x", 5, "from 32 to 52" },
+    { "physical_bits 46", "physical_bits 4294967299", 5, "from 32 to 52" },
     { "virtual_bits 48", "virtual_bits 47", 6, "48 or 57" },
     { "virtual_bits 48", "virtual_bits 57", 13, "la57" },
     { "features lm pae nx", "features lm pae nxx", 7, "unknown feature 'nxx'" },
@@ -140,6 +141,8 @@ static const struct { const char *line, *instead; unsigned at; const char *says;
     { "ways=8 sets=8", "ways=256 sets=8", 8, "from 1 to 255" },
     { "ways=4 sets=16", "ways=3 sets=16", 9, "so many ways" },
     { "index=linear replacement=lru", "index=linear replacement=lru bits=3", 8, "unknown key 'bits'" },
+    { "index=linear replacement=lru", "index=linear replacement=mru", 8, "unknown word 'mru'" },
+    { "index=linear replacement=lru", "index=linear replacement=lru pcids=17", 8, "1 to 16 PCIDs" },
     { "  source measured", "  source a\n  source b", 11, "a source belongs" },
     { "psc PDE", "psc PTE", 11, "'PTE'" },
     { "entries=32 ways=4", "entries=33 ways=4", 11, "power of two" },
@@ -196,6 +199,80 @@ static void small_things(void **state)
     free(s);
 }
 
+/* A good text with n lines more. */
+static bool read_longer(struct mmu_profile_store *s, const char *line, unsigned n, struct mmu_profile_error *err)
+{
+    static char text[MMU_PROFILE_TEXT_MAX];
+    size_t len = sizeof good - 1, more = strlen(line);
+    assert_true(len + n * more < sizeof text);
+    memcpy(text, good, len);
+    for (; n; n--, len += more)
+        memcpy(text + len, line, more);
+    return mmu_profile_read(s, text, len, err);
+}
+
+static void too_much(void **state)
+{
+    static const char array[] = "tlb L2 level=2 for=load pages=4K ways=4 sets=4 index=linear replacement=lru\n",
+                      cache[] = "psc PDE entries=4 ways=4\n";
+    struct mmu_profile_store *s = malloc(sizeof *s);
+    struct mmu_profile_error err;
+    char long_name[3000], long_source[3000];
+    (void)state;
+    assert_false(read_longer(s, array, MMU_PROFILE_TLBS - 1, &err));
+    assert_non_null(strstr(err.text, "more arrays than a profile can have"));
+    assert_false(read_longer(s, cache, MMU_PROFILE_PSCS, &err));
+    assert_non_null(strstr(err.text, "more structure caches than a profile can have"));
+    snprintf(long_name, sizeof long_name, "tlb %02000d%s", 0, array + 6);
+    snprintf(long_source, sizeof long_source, "%s  source %02000d\n", cache, 0);
+    assert_false(read_longer(s, long_name, 8, &err));
+    assert_non_null(strstr(err.text, "too long together"));
+    assert_false(read_longer(s, long_source, 7, &err));
+    assert_non_null(strstr(err.text, "too long together"));
+    mmu_profile_begin(s);
+    while (*mmu_profile_keep(s, "more", 4))
+        ;
+    assert_int_equal(s->chars_used, sizeof s->chars);
+    free(s);
+}
+
+/* What no reader gives: a probe's or an embedder's own. */
+static void made_by_hand(void **state)
+{
+    struct mmu_profile p = *mmu_profile_find("skylake");
+    struct mmu_tlb_desc tlb[MMU_PROFILE_TLBS];
+    struct mmu_psc_desc psc = { .level = 1, .entries = 5, .ways = 2 };
+    struct written w;
+    char longest[1000];
+    (void)state;
+    p.maxphyaddr = 31;
+    assert_non_null(strstr(mmu_profile_unfit(&p), "32 to 52"));
+    p.maxphyaddr = 53;
+    assert_non_null(strstr(mmu_profile_unfit(&p), "32 to 52"));
+    p.maxphyaddr = 46;
+    p.psc = &psc;
+    p.pscs = 1;
+    assert_non_null(strstr(mmu_profile_unfit(&p), "impossible ways"));
+    memset(longest, 'n', sizeof longest);
+    longest[20] = '\n';
+    longest[21] = 0x7f;
+    longest[sizeof longest - 1] = 0;
+    memcpy(tlb, p.tlb, p.tlbs * sizeof *tlb);
+    tlb[0].repl = 99;
+    tlb[0].source = NULL;
+    p.tlb = tlb;
+    p.title = "";
+    p.notes = longest;
+    write_profile(&p, &w);
+    assert_null(strstr(w.text, "\ntitle"));
+    assert_non_null(strstr(w.text, "\nnotes nnnnnnnnnnnnnnnnnnnn  nnn"));
+    assert_non_null(strstr(w.text, "replacement=?"));
+    assert_true(mmu_profile_is_text("pagewalk-profile 1", 18));
+    assert_false(mmu_profile_is_text("pagewalk-profile 1\r", 19));
+    assert_false(mmu_profile_is_text("pagewalk-profile 1\rx", 20));
+    assert_false(mmu_profile_is_text("pagewalk-profile 1", 17));
+}
+
 /* Any change to a good text: refused, or a profile that a machine can be made from. */
 static void changed_bytes(void **state)
 {
@@ -226,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(round_trip), cmocka_unit_test(features_have_names),
                                         cmocka_unit_test(errors_name_the_line), cmocka_unit_test(small_things),
+                                        cmocka_unit_test(too_much), cmocka_unit_test(made_by_hand),
                                         cmocka_unit_test(changed_bytes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
