@@ -231,6 +231,8 @@ void cap_machine_stats(struct mmu_stats *sum);
 
 /* write_where.c: when and where, as tables of the results file */
 void cap_write_where(void);
+/* write_forks.c: copy-on-write after fork */
+void cap_write_forks(void);
 /* flushes.c: --check-flush */
 void cap_check_flushes(void);
 void cap_forget_flushes(void);

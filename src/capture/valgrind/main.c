@@ -4,6 +4,7 @@
  * Started by `pagewalk run` (src/cli/launch.c), which sets VALGRIND_LIB to this tool's folder and VALGRIND_LAUNCHER to
  * itself.  Threads run one at a time; each is placed on a simulated CPU. */
 #include "calls.h"
+#include "forks.h"
 
 struct cap_state cap;
 
@@ -135,6 +136,7 @@ static void begin_session(void)
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
     sim_watch(cap.sim, follow_proc(cap.follower));
+    sim_on_copy(cap.sim, cap_copied, NULL);
     cap_check_flushes();
 }
 

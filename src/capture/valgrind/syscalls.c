@@ -5,6 +5,7 @@
  * Addresses are adopted without counting: Valgrind places mappings elsewhere than a kernel would.  What kernel reads and
  * writes of user memory fault is in main.c (Valgrind announces those). */
 #include "cap.h"
+#include "forks.h"
 
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
 
@@ -74,6 +75,7 @@ static void remember_child(long pid)
             children[i] = (Int)pid;
             being_born = False;
             cap_event1(TRACE_CHILD, (UWord)pid);
+            cap_forked((Int)pid);
         }
 }
 
@@ -102,8 +104,10 @@ void cap_before_fork(ThreadId tid)
 {
     cap_switch_to(tid);
     forget_lost_children();
-    if (cap.running)
-        being_born = cap_event1(TRACE_FORK, fork_flags);
+    if (!cap.running)
+        return;
+    cap_forking(fork_flags & PROC_FORK_VM);
+    being_born = cap_event1(TRACE_FORK, fork_flags);
 }
 
 /* Its children are not ours. */
@@ -116,6 +120,7 @@ void cap_fork_in_child(ThreadId tid)
     cap_record_in_child();
     VG_(memset)(children, 0, sizeof children);
     cap_start_counting_anew();
+    cap_born();
     cap.write_results = cap.opt.follow;
 }
 

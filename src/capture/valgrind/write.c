@@ -179,6 +179,7 @@ void cap_write_results(void)
     cap_put_flush_table();
     write_tables();
     cap_write_where();
+    cap_write_forks();
     if (!put_close())
         VG_(umsg)("pagewalk: cannot write all of %s\n", path);
     VG_(free)(path);
