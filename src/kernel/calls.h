@@ -251,6 +251,7 @@ long populate_range(struct mm *mm, u64 start, u64 end, bool ignore_errors);
 /* fault.c, stack.c, cow.c, filemap.c */
 u64 vma_page_prot(const struct vma *v);
 enum fault_result fault_handle(struct fault *f);
+void fault_count(struct kernel *k, const struct mm_trap_result *o);
 void fault_tell(struct kernel *k, u64 addr, const struct mm_trap_result *o);
 void map_new_anon(struct fault *f, u64 *e, struct frame *page);
 long stack_grow(struct vma *v, u64 addr);

@@ -154,11 +154,24 @@ static enum fault_result by_entry(struct fault *f)
     return FAULT_DONE;
 }
 
+/* mm_account_fault() of one that succeeded. */
+void fault_count(struct kernel *k, const struct mm_trap_result *o)
+{
+    struct mm_counters *c = &k->actor->counters;
+
+    if (o->major)
+        c->major++;
+    else
+        c->minor++;
+    c->faults[o->kind]++;
+    c->copied_pages += o->copied_pages;
+    c->zeroed_pages += o->zeroed_pages;
+}
+
 /* handle_mm_fault: the mapping allows the access.  Counts, and tells the embedder. */
 enum fault_result fault_handle(struct fault *f)
 {
     struct kernel *k = f->mm->k;
-    struct mm_counters *c = &k->actor->counters;
     struct mm_trap_result *o = f->out;
     enum fault_result r = by_entry(f);
 
@@ -172,13 +185,7 @@ enum fault_result fault_handle(struct fault *f)
     if (f->waits > (f->trap && f->trap->user && k->q.vma_lock ? 1 : 0))
         o->major = true;
     o->major = o->major && f->wait != WAIT_RESTARTS;
-    if (o->major)
-        c->major++;
-    else
-        c->minor++;
-    c->faults[o->kind]++;
-    c->copied_pages += o->copied_pages;
-    c->zeroed_pages += o->zeroed_pages;
+    fault_count(k, o);
     return r;
 }
 

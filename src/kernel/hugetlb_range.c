@@ -66,6 +66,25 @@ void hugetlb_protect(struct gather *g, struct vma *v, u64 start, u64 end) { each
 
 struct copying { struct vma *child; bool oom; };
 
+/* A pinned page stays the parent's; the child gets a copy from the pool, without a reservation.  false: none to be had. */
+static bool copy_pinned(struct vma *child, struct frame *f, u64 *to, u64 va)
+{
+    struct kernel *k = child->mm->k;
+    struct frame *page = pool_take(k, pool_of(k, child->file->inode->huge_lg2), false);
+
+    if (!page)
+        return false;
+    EXPLAIN(k, "fork: the pinned huge page at %x copied to frame %x", va, frame_pfn(k, page).n);
+    for (u64 n = 0; n < hugetlb_bytes(child) >> PAGE_LG2 && k->cfg.contents; n++)
+        contents_copy(k, page + n, f + n);
+    page->flags = FRAME_EXCLUSIVE;
+    rmap_add(child->mm, page, va);        /* the first mapping needs no memory */
+    pte_store(k, to, vma_page_prot(child) | pfn_to_pa(frame_pfn(k, page)) | X86_PTE_PS |
+              (child->flags & VM_WRITE ? X86_PTE_RW | k->dirty_bits : 0));
+    child->mm->hugetlb += hugetlb_bytes(child) >> PAGE_LG2;
+    return true;
+}
+
 static void fork_one(struct vma *v, u64 *e, u64 va, void *arg)
 {
     struct copying *c = arg;
@@ -73,6 +92,10 @@ static void fork_one(struct vma *v, u64 *e, u64 va, void *arg)
     struct frame *f = frame_at(k, pte_pfn(*e));
     u64 *to = c->oom ? NULL : pgtable_make(c->child->mm, va, hugetlb_level(v));
 
+    if (to && !f->inode && (f->flags & FRAME_EXCLUSIVE) && page_needs_copy(v->mm, f)) {
+        c->oom = !copy_pinned(c->child, f, to, va);
+        return;
+    }
     if (!to || !rmap_add(c->child->mm, f, va)) {
         c->oom = true;
         return;

@@ -103,6 +103,8 @@ static long unshare(struct vma *v, u64 va)
         huge_split(v->mm, pmd, va);
     if (unshare_fault(&f, pgtable_find(v->mm, va, 0)) != FAULT_DONE)
         return -MM_ENOMEM;
+    v->mm->k->faults++;
+    fault_count(v->mm->k, &out);
     fault_tell(v->mm->k, va, &out);
     return 0;
 }

@@ -14,6 +14,7 @@
 #define PROCESSES_MAX 1024u
 #define FILES_MAX 1024u
 #define UFFDS_MAX 256u
+#define PINS_MAX 64u
 #define NAME_BYTES 32u
 /* Where the heap begins: behind a one-page program at the usual place of a PIE without ASLR. */
 #define BRK_START 0x555555555000ull
@@ -21,6 +22,7 @@
 struct process { char name[NAME_BYTES]; struct proc *p; unsigned cpu; bool exited; };
 struct file { char name[NAME_BYTES]; struct mm_file *f; };
 struct uffd { char name[NAME_BYTES]; struct mm_uffd *u; };
+struct pins { char name[NAME_BYTES]; pfn_t *page; u64 pages, offset_bytes, len_bytes; };
 
 struct interp {
     struct interp_options options;
@@ -41,12 +43,13 @@ struct interp {
     struct word doing;           /* its command                                                                */
     struct mmu_stale_counts stale; /* what --check-flush found on machines that are gone                       */
 
-    unsigned processes, files, uffds;
+    unsigned processes, files, uffds, pin_sets;
     u64 uffd_children;           /* userfaultfds that fork made                                                */
     u64 inodes;
     struct process process[PROCESSES_MAX];
     struct file file[FILES_MAX];
     struct uffd uffd[UFFDS_MAX];
+    struct pins pins[PINS_MAX];
 };
 
 /* ---- answers (interp.c) ------------------------------------------------------------------------------------ */
@@ -94,6 +97,9 @@ process_fn cmd_syscall;                           /* syscalls.c                 
 extern const struct flag_name advice_names[];
 process_fn cmd_userfaultfd, cmd_uffd;             /* uffd_cmds.c                                                 */
 process_fn cmd_clear_refs, cmd_pagemap_scan;      /* scan_cmds.c                                                 */
+command_fn cmd_unpin, cmd_scatter, cmd_phys_to_virt, cmd_virt_to_phys; /* pin_cmds.c                              */
+process_fn cmd_pin;
+void pins_drop(struct interp *in);
 process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
 process_fn cmd_faults, cmd_flushes, cmd_maps, cmd_smaps, cmd_smaps_rollup, cmd_status, cmd_statm, cmd_numa_maps, cmd_pagemap; /* proc_views.c */

@@ -252,6 +252,7 @@ static const struct {
     { "execve", do_execve, 2, 3 },    { "on", do_on, 3, 3 },                  { "stack", do_stack, 4, 4 },
     { "flushes", cmd_flushes, 2, 2 },
     { "faults", cmd_faults, 2, 2 },   { "maps", cmd_maps, 2, 2 },             { "smaps", cmd_smaps, 2, 2 },
+    { "pin", cmd_pin, 5, 6 },
     { "smaps_rollup", cmd_smaps_rollup, 2, 2 }, { "statm", cmd_statm, 2, 2 }, { "numa_maps", cmd_numa_maps, 2, 2 },
     { "status", cmd_status, 2, 2 },   { "pagemap", cmd_pagemap, 4, 4 },       { "copy_from", cmd_copy_from, 3, 4 },
     { "copy_to", cmd_copy_to, 3, 4 },   { "userfaultfd", cmd_userfaultfd, 3, 4 }, { "uffd", cmd_uffd, 4, 8 },
