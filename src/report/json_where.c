@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * json_where.c - when and where, of the JSON view: the timeline, the regions of 2 MiB, the map of address by time.
+ * json_where.c - when and where, of the JSON view: the timeline, the regions of 2 MiB, the map of address by time,
+ * copies after fork.
  * What a results file of an older version lacks is null. */
+#include "report/cow.h"
 #include "report/json_internal.h"
 #include "report/timeline.h"
 
@@ -71,6 +73,58 @@ json_t *json_of_heat(const struct results *r)
     }
     json_object_set_new(o, "rows", rows);
     if (t)
+        return o;
+    json_decref(o);
+    return json_null();
+}
+
+static json_t *fork_of(const struct cow_fork *f)
+{
+    json_t *o = json_object();
+
+    json_put(o, "child", f->child);
+    json_put_text(o, "file", f->file);
+    json_put(o, "instructions", f->instructions);
+    json_put(o, "shared_pages", f->shared_pages);
+    json_put(o, "parent_first", f->parent_first);
+    json_put(o, "parent_bytes", f->parent_bytes);
+    json_put(o, "child_first", f->child_first);
+    json_put(o, "child_bytes", f->child_bytes);
+    json_put(o, "both", f->both);
+    json_put(o, "still_shared", f->still_shared);
+    return o;
+}
+
+static json_t *copying_line(const struct cow_place *p)
+{
+    json_t *o = json_object();
+
+    json_put_text(o, "who", p->child ? "child" : "parent");
+    json_put_text(o, "object", *p->object ? p->object : NULL);
+    json_put_text(o, "file", *p->file ? p->file : NULL);
+    json_put_text(o, "function", *p->function ? p->function : NULL);
+    json_put(o, "line", p->line.n ? p->line : NUM_UNKNOWN);
+    json_put(o, "page_bytes", num_of(p->page_bytes));
+    json_put(o, "first", num_of(p->first));
+    json_put(o, "second", num_of(p->second));
+    json_put(o, "bytes", num_of(p->bytes));
+    return o;
+}
+
+json_t *json_of_cow(const struct report *r)
+{
+    json_t *o = json_group("exact"), *forks = json_array(), *lines = json_array();
+    struct cow c;
+
+    cow_load(r, &c);
+    for (size_t i = 0; i < c.forks; i++)
+        json_array_append_new(forks, fork_of(&c.fork[i]));
+    for (size_t i = 0; i < c.places; i++)
+        json_array_append_new(lines, copying_line(&c.place[i]));
+    cow_free(&c);
+    json_object_set_new(o, "forks", forks);
+    json_object_set_new(o, "lines", lines);
+    if (results_table(r->results, "forks"))
         return o;
     json_decref(o);
     return json_null();

@@ -74,6 +74,7 @@ function faultsView(panel) {
       ...used.map((k) => ({ title: k, get: (m) => m.by_kind[k], heat: Math.max(1, ...by.map((m) => m.by_kind[k] || 0)) }))], by, 1, { text: (m) => m.mapping || '' });
     panel.append(heading('By mapping', 'exact'), read('Which memory the faults were on; the stronger the colour, the nearer to the most of its kind.'), h('div', { class: 'bar' }, t.find, t.count), t.element);
   }
+  copiesTables(panel);
 }
 
 // ---- the page

@@ -129,6 +129,19 @@ function callsView(panel) {
       .map(([what, n]) => h('div', { class: 'card' }, h('b', {}, num(n)), h('span', {}, what)))));
 }
 
+// ---- copies after fork
+
+function copiesTables(panel) {
+  const c = report.copy_on_write, plain = (title, k, show) => ({ title, get: (r) => r[k], show });
+  if (!c || !c.lines.length) return;
+  panel.append(heading('Copied after fork', 'exact'),
+    read('A fork shares all memory with the child until either writes: then that page is copied. Who wrote first made the copy; who came second kept the page. A child without results of its own (see --trace-children) is unknown.'),
+    sortable([{ title: 'child', get: (f) => f.child, show: String }, plain('shared', 'shared_pages', pages), plain('parent copied first', 'parent_bytes', bytes), plain('child copied first', 'child_bytes', bytes),
+      plain('written by both', 'both', pages), plain('stayed shared', 'still_shared', pages)], c.forks, 1).element,
+    sortable([{ title: 'line', name: true, get: (l) => (l.file ? base(l.file) + ':' + (l.line === null ? '?' : l.line) : base(l.object || '(unknown)')), hint: (l) => l.file }, { title: 'function', name: true, get: (l) => l.function || '(no name)' },
+      { title: 'who', name: true, get: (l) => l.who }, plain('pages copied', 'first'), plain('bytes', 'bytes', bytes), plain('pages kept', 'second'), plain('page size', 'page_bytes', bytes)], c.lines, 4).element);
+}
+
 function processesView(panel) {
   panel.append(h('h2', {}, 'Other processes of this run'), read('Each has a results file of its own: pagewalk report --html FILE shows it like this one.'),
     sortable([{ title: 'program', name: true, get: (p) => p.program.arguments || p.program.path || '' }, { title: 'pid', get: (p) => p.program.pid, show: String },
