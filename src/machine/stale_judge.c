@@ -125,7 +125,7 @@ static enum why path(struct use *u)
     const struct origin *o = u->o;
     struct outcome now = tables_say(u);
     u32 level = o->last;
-    bool reached = u->now.last < level || (u->now.last == level && u->now.verdict == MMU_STEP_NEXT);
+    bool reached = u->now.last < level;
     u64 mask = u->a->c->mode.addr_mask, all = ~(u64)0, any = 0, all_before = all, any_before = any;
     if (!reached || (u->now.entry[level] ^ o->entry[level]) & mask)
         return TABLE;

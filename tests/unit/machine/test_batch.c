@@ -319,11 +319,13 @@ static void made_up(u8 repl, u16 ways, u16 sets, u8 repl2, u16 ways2, u16 sets2,
 /* Arrays of one level that are not alike, or shared by some kinds alone; and structure caches in pairs. */
 static void made_up_sides(u8 repl_i, u8 repl_load, u8 repl_store, u16 sets_i, u8 sizes2, u64 seed, unsigned streams)
 {
+    const bool two = seed & 32;                             /* second levels that share the pages between them      */
     const struct mmu_tlb_desc tlb[] = {
         ARRAY(1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, repl_i, 8, sets_i),
         ARRAY(1, MMU_PORT_LOAD, 1 << MMU_4K, MMU_LINEAR, repl_load, 8, 8),
         ARRAY(1, MMU_PORT_STORE, 1 << MMU_4K, MMU_LINEAR, repl_store, 8, 8),
         ARRAY(1, MMU_PORT_I | DATA_PORTS, ALL_SIZES - (1 << MMU_4K), MMU_LINEAR, MMU_LRU, 4, 2),
+        ARRAY(2, MMU_PORT_I | DATA_PORTS, sizes2, MMU_LINEAR, MMU_LRU, 12, 128),
         ARRAY(2, MMU_PORT_I | DATA_PORTS, sizes2, MMU_LINEAR, MMU_LRU, 12, 128),
     };
     const u16 more = seed & 16 ? 64 : 4;                    /* 64 ways are not kept in exact order of use           */
@@ -331,7 +333,7 @@ static void made_up_sides(u8 repl_i, u8 repl_load, u8 repl_store, u16 sets_i, u8
     struct mmu_profile p = *mmu_profile_find("skylake");
     p.name = "made up";
     p.tlb = tlb;
-    p.tlbs = sizes2 ? 5 : 4;
+    p.tlbs = (u8)(4 + (sizes2 != 0) + two);
     p.psc = psc;
     p.pscs = 2;
     for (unsigned isa = 0; isa <= batch_best(); isa++)
@@ -361,6 +363,9 @@ static void made_up_arrays(void **state)
     made_up_sides(MMU_LRU, MMU_LRU, MMU_PLRU, 8, ALL_SIZES, 18, 8);
     made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, 1 << MMU_2M, 20, 8);
     made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, 0, 22, 8);
+    made_up_sides(MMU_LRU, MMU_LRU, MMU_LRU, 8, ALL_SIZES, 32, 8);
+    made_up(MMU_LRU, 2, 128, MMU_LRU, 8, 64, MMU_LINEAR, 23, 6);
+    made_up(MMU_PLRU, 2, 32, MMU_LRU, 8, 64, MMU_LINEAR, 24, 6);
 }
 
 /* ---- tables that change under a batch ---------------------------------------------------------------------------- */
