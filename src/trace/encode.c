@@ -16,13 +16,12 @@ enum { ZSTD_LEVEL = 1, CODE_BYTES_MAX = 8192, SLOTS_FIRST = 1 << 16 };
 
 struct known { u64 ip; u32 place; u8 kind; };
 
-struct encoder {
+struct writer {
+    struct encoder front;
     int fd, error;
     ZSTD_CCtx *zstd;
     u8 *raw, *packed;
     size_t used, packed_room;
-    u32 last, run;               /* place accessed last; accesses as expected that are not written yet             */
-    struct place_memory *place;
     u32 places, places_room;
     struct known *known;         /* by ip and kind: open addressing                                                */
     u32 slots;
@@ -69,7 +68,7 @@ static int pack_frame(int fd, ZSTD_CCtx *zstd, u8 kind, const void *raw, size_t 
     return ZSTD_isError(n) ? EIO : write_frame(fd, kind, packed, n, bytes);
 }
 
-static void flush(struct encoder *e)
+static void flush(struct writer *e)
 {
     if (e->used && !e->error)
         e->error = pack_frame(e->fd, e->zstd, FRAME_EVENTS, e->raw, e->used, e->packed, e->packed_room);
@@ -78,20 +77,20 @@ static void flush(struct encoder *e)
 
 /* ---- codes -------------------------------------------------------------------------------------------------------- */
 
-static inline void put(struct encoder *e, u8 byte) { e->raw[e->used++] = byte; }
+static inline void put(struct writer *e, u8 byte) { e->raw[e->used++] = byte; }
 
-static void put_number(struct encoder *e, u64 v)
+static void put_number(struct writer *e, u64 v)
 {
     for (; v >= 128; v >>= 7)
         put(e, (u8)(v | 128));
     put(e, (u8)v);
 }
 
-static void put_run(struct encoder *e)
+static void put_run(struct writer *e)
 {
-    if (e->run)
-        put(e, (u8)(e->run - 1));
-    e->run = 0;
+    if (e->front.run)
+        put(e, (u8)(e->front.run - 1));
+    e->front.run = 0;
     if (e->used > FRAME_BYTES_MAX - CODE_BYTES_MAX)
         flush(e);
 }
@@ -101,18 +100,14 @@ static inline unsigned which_place(const struct place_memory *m, u32 place)
     return m->next[0] == place ? WHICH_EXPECTED : m->next[1] == place ? WHICH_SECOND : WHICH_NUMBER;
 }
 
-void encode_access(struct encoder *e, u32 place, u64 page, bool crosses)
+void encode_unexpected(struct encoder *front, u32 place, u64 page, bool crosses)
 {
-    struct place_memory *from = &e->place[e->last], *to = &e->place[place];
+    struct writer *e = (struct writer *)front;
+    struct place_memory *from = &e->front.place[e->front.last], *to = &e->front.place[place];
     unsigned which = which_place(from, place);
     s64 distance = (s64)(page - to->page);
     unsigned how = distance == 0 ? PAGE_SAME : distance == 1 ? PAGE_NEXT : distance == -1 ? PAGE_PREVIOUS : PAGE_DISTANCE;
-    e->last = place;
-    if (which == WHICH_EXPECTED && how == PAGE_SAME && !crosses) {
-        if (++e->run == RUN_MAX)
-            put_run(e);
-        return;
-    }
+    e->front.last = place;
     put_run(e);
     put(e, access_code(which, how, crosses));
     if (which == WHICH_NUMBER)
@@ -123,8 +118,11 @@ void encode_access(struct encoder *e, u32 place, u64 page, bool crosses)
     to->page = page;
 }
 
-void encode_event(struct encoder *e, const struct trace_event *event, bool mend)
+void encode_run(struct encoder *front) { put_run((struct writer *)front); }
+
+void encode_event(struct encoder *front, const struct trace_event *event, bool mend)
 {
+    struct writer *e = (struct writer *)front;
     put_run(e);
     if (event->text_bytes > CODE_BYTES_MAX / 2)
         return;
@@ -139,7 +137,7 @@ void encode_event(struct encoder *e, const struct trace_event *event, bool mend)
 
 /* ---- places ------------------------------------------------------------------------------------------------------- */
 
-static struct known *find(struct encoder *e, u64 ip, u8 kind)
+static struct known *find(struct writer *e, u64 ip, u8 kind)
 {
     u32 i = (u32)((ip * 4 + kind) * 0x9e3779b97f4a7c15ull >> 32) & (e->slots - 1);
     while (e->known[i].place && (e->known[i].ip != ip || e->known[i].kind != kind))
@@ -147,7 +145,7 @@ static struct known *find(struct encoder *e, u64 ip, u8 kind)
     return &e->known[i];
 }
 
-static bool grow_known(struct encoder *e)
+static bool grow_known(struct writer *e)
 {
     struct known *old = e->known;
     u32 slots = e->slots;
@@ -164,19 +162,20 @@ static bool grow_known(struct encoder *e)
     return true;
 }
 
-static bool grow_places(struct encoder *e)
+static bool grow_places(struct writer *e)
 {
-    struct place_memory *more = realloc(e->place, 2ul * e->places_room * sizeof *more);
+    struct place_memory *more = realloc(e->front.place, 2ul * e->places_room * sizeof *more);
     if (!more)
         return false;
     memset(more + e->places_room, 0, e->places_room * sizeof *more);
-    e->place = more;
+    e->front.place = more;
     e->places_room *= 2;
     return true;
 }
 
-u32 encode_place(struct encoder *e, u64 ip, u8 kind)
+u32 encode_place(struct encoder *front, u64 ip, u8 kind)
 {
+    struct writer *e = (struct writer *)front;
     struct known *k = find(e, ip, kind);
     if (k->place)
         return k->place;
@@ -196,21 +195,21 @@ u32 encode_place(struct encoder *e, u64 ip, u8 kind)
 
 /* ---- opening, closing ---------------------------------------------------------------------------------------------- */
 
-static void encode_free(struct encoder *e)
+static void encode_free(struct writer *e)
 {
     if (!e)
         return;
     ZSTD_freeCCtx(e->zstd);
     free(e->raw);
     free(e->packed);
-    free(e->place);
+    free(e->front.place);
     free(e->known);
     free(e);
 }
 
 struct encoder *encode_open(int fd, const char *settings)
 {
-    struct encoder *e = calloc(1, sizeof *e);
+    struct writer *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
     e->fd = fd;
@@ -220,20 +219,21 @@ struct encoder *encode_open(int fd, const char *settings)
     e->zstd = ZSTD_createCCtx();
     e->raw = malloc(FRAME_BYTES_MAX);
     e->packed = malloc(e->packed_room);
-    e->place = calloc(e->places_room, sizeof *e->place);
+    e->front.place = calloc(e->places_room, sizeof *e->front.place);
     e->known = calloc(e->slots, sizeof *e->known);
-    if (!e->zstd || !e->raw || !e->packed || !e->place || !e->known) {
+    if (!e->zstd || !e->raw || !e->packed || !e->front.place || !e->known) {
         encode_free(e);
         return NULL;
     }
     e->error = write_all(fd, TRACE_MAGIC, TRACE_MAGIC_BYTES);
     if (!e->error)
         e->error = pack_frame(fd, e->zstd, FRAME_SETTINGS, settings, strlen(settings), e->packed, e->packed_room);
-    return e;
+    return &e->front;
 }
 
-int encode_close(struct encoder *e)
+int encode_close(struct encoder *front)
 {
+    struct writer *e = (struct writer *)front;
     int err;
     put_run(e);
     flush(e);

@@ -6,13 +6,30 @@
 
 #include "trace/format.h"
 
-struct encoder;
+/* Its front, for encode_access(). */
+struct encoder {
+    struct place_memory *place;  /* by number                                                                      */
+    u32 last, run;               /* place accessed last; accesses as expected that are not written yet             */
+};
 
 /* Takes fd.  settings: "name\tvalue\n" lines.  NULL: no memory. */
 struct encoder *encode_open(int fd, const char *settings);
 /* The number of the place, new or known. */
 u32 encode_place(struct encoder *e, u64 ip, u8 kind);
-void encode_access(struct encoder *e, u32 place, u64 page, bool crosses);
+void encode_run(struct encoder *e);
+void encode_unexpected(struct encoder *e, u32 place, u64 page, bool crosses);
+
+static inline void encode_access(struct encoder *e, u32 place, u64 page, bool crosses)
+{
+    if (e->place[e->last].next[0] == place && e->place[place].page == page && !crosses) {
+        e->last = place;
+        if (++e->run == RUN_MAX)
+            encode_run(e);
+        return;
+    }
+    encode_unexpected(e, place, page, crosses);
+}
+
 void encode_event(struct encoder *e, const struct trace_event *event, bool mend);
 /* All that was given is in the file.  0, or errno. */
 int encode_close(struct encoder *e);

@@ -9,6 +9,7 @@
 #include "trace/pack.h"
 #include "trace/encode.h"
 
+#include "base/check.h"
 #include "pagewalk/mmu.h"
 
 #include <errno.h>
@@ -35,37 +36,39 @@ static void forget_last(struct packer *p) { p->last[0] = p->last[1] = p->last[2]
 
 /* ---- accesses ------------------------------------------------------------------------------------------------------ */
 
-static inline void keep(struct packer *p, struct slot *s, u64 page, bool crosses)
+static inline void fetched(struct packer *p, const struct slot *s, u64 va)
 {
-    if (!s->place)
-        s->place = encode_place(p->e, s->ip, s->kind);
-    encode_access(p->e, s->place, page, crosses);
+    u64 page = va >> PAGE_LG2;
+    if (p->last[MMU_FETCH] != page)
+        encode_access(p->e, s->place, page, false);
+    p->last[MMU_FETCH] = page;
 }
 
-static inline void access_made(struct packer *p, struct slot *s, u64 va)
+static inline void access_made(struct packer *p, const struct slot *s, u64 va)
 {
-    u64 page = va >> PAGE_LG2, end = (va + s->size_bytes - 1) >> PAGE_LG2;
-    if (s->kind == MMU_FETCH) {
-        if (p->last[MMU_FETCH] != page)
-            keep(p, s, page, false);
-        p->last[MMU_FETCH] = page;
+    u64 page = va >> PAGE_LG2;
+    bool crosses = (va & PAGE_MASK_LOW) + s->size_bytes > PAGE_BYTES;
+    if (RARE(s->kind == MMU_FETCH)) {
+        fetched(p, s, va);
         return;
     }
-    if (p->last_data == page && p->last[s->kind] == page && page == end)
+    if (p->last_data == page && p->last[s->kind] == page && !crosses)
         return;
-    keep(p, s, page, page != end);
-    p->last_data = p->last[s->kind] = end;
+    encode_access(p->e, s->place, page, crosses);
+    p->last_data = p->last[s->kind] = page + crosses;
 }
 
 /* The words of one block; where the next thing in the chunk begins. */
-static u64 *block_ran(struct packer *p, struct block *b, u64 *w, const u64 *end)
+static u64 *block_ran(struct packer *p, const struct block *b, u64 *w, const u64 *end)
 {
-    struct slot *s = b->slot, *last = s + b->slots;
+    const struct slot *s = b->slot, *last = s + b->slots;
     u64 first = 0;
+    if (LIKELY(s < last && s->flags & RING_SLOT_FETCH)) {
+        fetched(p, s, s->ip);
+        s++;
+    }
     for (; s < last; s++) {
-        if (s->flags & RING_SLOT_FETCH) {
-            access_made(p, s, s->ip);
-        } else if (s->flags & RING_SLOT_MEMBER) {
+        if (s->flags & RING_SLOT_MEMBER) {
             access_made(p, s, first + (u64)(s64)s->from_first);
         } else {
             if (w >= end || *w >> 63)
@@ -85,13 +88,12 @@ static struct block *new_block(struct packer *p, const u64 *w, u64 slots)
 {
     struct block *b = calloc(1, sizeof *b + slots * sizeof b->slot[0]);
     const struct ring_slot *from = (const struct ring_slot *)w;
-    (void)p;
     if (!b)
         return NULL;
     b->slots = (u32)slots;
     for (u64 i = 0; i < slots; i++)
         b->slot[i] = (struct slot){ .ip = from[i].ip, .from_first = from[i].from_first, .size_bytes = from[i].size_bytes, .kind = from[i].kind,
-                                    .flags = from[i].flags };
+                                    .place = encode_place(p->e, from[i].ip, from[i].kind), .flags = from[i].flags };
     return b;
 }
 
