@@ -110,7 +110,7 @@ class Worker:
             for name in files:
                 self.copy(os.path.join(here, name), os.path.join(there, name))
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
-            self.must(["meson", "setup", "--buildtype=plain", "-Doptimization=1", self.build, self.tree])
+            self.must(["meson", "setup", "--buildtype=plain", "-Doptimization=2", self.build, self.tree])
 
     @staticmethod
     def copy(source, target):

@@ -15,7 +15,7 @@ static void line_end(struct writer *w)
 /* Text of any length; what would end the line becomes a blank. */
 static void put_prose(struct writer *w, const char *s)
 {
-    for (; s && *s; s++) {
+    for (; *s; s++) {
         if (w->t.len == sizeof w->t.buf)
             text_emit(&w->t, w->out);
         text_char(&w->t, (u8)*s < ' ' || *s == 0x7f ? ' ' : *s);

@@ -208,6 +208,7 @@ static void run(const struct mmu_profile *profile, enum by by, u64 seed, bool sm
         if (i % 4096 == 0)
             compare(&p);
         if (by == BY_MARKS && i % 10000 == 9999) { /* numbers may begin again with a binding */
+            mmu_bind_marks(p.fast.m, 0, NULL);
             mmu_bind_marks(p.fast.m, 0, &p.marks);
             p.clock = 0;
         }
