@@ -3,8 +3,8 @@
 
 _pagewalk_options() {
     case $1 in
-    run) echo '--cpu --cpus --ram --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
-    report) echo '--json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --help' ;;
+    run) echo '--cpu --cpus --ram --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
+    report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
@@ -24,7 +24,7 @@ _pagewalk_program_index() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --weight | --top) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
+        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -58,7 +58,7 @@ _pagewalk() {
     --cpu)
         COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
-    --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --baseline | -o | --output)
+    --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | -o | --output)
         COMPREPLY=($(compgen -f -- "$cur"))
         return ;;
     --by | --weight)

@@ -23,6 +23,7 @@ build libzstd-dev    header zstd.h
 build libcmocka-dev  header cmocka.h
 test  clang          cmd    clang
 test  qemu-system-x86 cmd   qemu-system-x86_64
+test  lld            cmd    ld.lld
 fuzz  clang          cmd    clang
 fuzz  libclang-rt-dev file  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 emulators qemu-system-x86 cmd qemu-system-x86_64

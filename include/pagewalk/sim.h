@@ -92,9 +92,9 @@ void sim_worked(struct sim *s, u64 work);
 void sim_each_interval(struct sim *s, void (*see)(void *ctx, const struct sim_interval *i), void *ctx);
 u64 sim_interval_work(const struct sim *s); /* length of an interval; the last may be shorter                 */
 
-/* Told of each page that the watched process copies because a write found it shared: its address and size, and the
- * instruction (0: unknown).  NULL: nobody. */
-void sim_on_copy(struct sim *s, void (*copied)(void *ctx, u64 va, u64 bytes, u64 ip), void *ctx);
+/* Told of each fault of the watched process that was not a signal: where, by which instruction (0: unknown), and what came of
+ * it.  NULL: nobody. */
+void sim_on_fault(struct sim *s, void (*seen)(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r), void *ctx);
 
 /* ---- where: the watched process's address space --------------------------------------------------------------------- */
 

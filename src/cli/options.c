@@ -23,6 +23,7 @@ enum {
     { "html", required_argument, NULL, OPT_VIEW + VIEW_HTML }, { "csv", required_argument, NULL, OPT_VIEW + VIEW_CSV }, \
     { "folded", required_argument, NULL, OPT_VIEW + VIEW_FOLDED }, { "speedscope", required_argument, NULL, OPT_VIEW + VIEW_SPEEDSCOPE }, \
     { "timeline", required_argument, NULL, OPT_VIEW + VIEW_TIMELINE }, \
+    { "symbol-order", required_argument, NULL, OPT_VIEW + VIEW_SYMBOL_ORDER }, { "section-order", required_argument, NULL, OPT_VIEW + VIEW_SECTION_ORDER }, \
     { "weight", required_argument, NULL, OPT_WEIGHT }, { "top", required_argument, NULL, OPT_TOP }, \
     { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }
 

@@ -7,7 +7,7 @@
 
 #include "report/places.h"
 
-enum view { VIEW_JSON, VIEW_CALLGRIND, VIEW_HTML, VIEW_CSV, VIEW_FOLDED, VIEW_SPEEDSCOPE, VIEW_TIMELINE, VIEWS };
+enum view { VIEW_JSON, VIEW_CALLGRIND, VIEW_HTML, VIEW_CSV, VIEW_FOLDED, VIEW_SPEEDSCOPE, VIEW_TIMELINE, VIEW_SYMBOL_ORDER, VIEW_SECTION_ORDER, VIEWS };
 
 struct view_options {
     const char *file[VIEWS];          /* a file, "-" for standard output, NULL: not wanted                        */

@@ -63,6 +63,8 @@ static bool put_view(const struct report *r, const struct view_options *v, enum 
     case VIEW_FOLDED: return report_folded(r, v->weight, out);
     case VIEW_SPEEDSCOPE: return report_speedscope(r, v->weight, out);
     case VIEW_TIMELINE: return report_timeline(r, out);
+    case VIEW_SYMBOL_ORDER: return report_symbol_order(r, out);
+    case VIEW_SECTION_ORDER: return report_section_order(r, out);
     case VIEWS: break;
     }
     return false;

@@ -172,6 +172,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "regions", json_of_regions(r->results));
     json_object_set_new(o, "heat", json_of_heat(r->results));
     json_object_set_new(o, "copy_on_write", json_of_cow(r));
+    json_object_set_new(o, "startup", json_of_startup(r->results));
     json_object_set_new(o, "functions", place_list(places_functions(r->results), function_place));
     json_object_set_new(o, "lines", place_list(places_lines(r->results), line_place));
     json_object_set_new(o, "mappings", place_list(places_mappings(r->results), mapping_place));

@@ -40,6 +40,7 @@ json_t *json_of_timeline(const struct results *r);
 json_t *json_of_regions(const struct results *r);
 json_t *json_of_heat(const struct results *r);
 json_t *json_of_cow(const struct report *r);
+json_t *json_of_startup(const struct results *r);
 
 json_t *report_document(const struct report *r); /* the whole report (docs/json.md); NULL: no memory              */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * json_where.c - when and where, of the JSON view: the timeline, the regions of 2 MiB, the map of address by time,
- * copies after fork.
+ * copies after fork, start-up.
  * What a results file of an older version lacks is null. */
 #include "report/cow.h"
 #include "report/json_internal.h"
+#include "report/startup.h"
 #include "report/timeline.h"
 
 #include <stdlib.h>
@@ -125,6 +126,37 @@ json_t *json_of_cow(const struct report *r)
     json_object_set_new(o, "forks", forks);
     json_object_set_new(o, "lines", lines);
     if (results_table(r->results, "forks"))
+        return o;
+    json_decref(o);
+    return json_null();
+}
+
+/* The main program's functions; those of libraries are in the results file. */
+json_t *json_of_startup(const struct results *r)
+{
+    json_t *o = json_group("exact"), *functions = json_array();
+    struct startup_code c = startup_code(r);
+    struct startup_function f;
+    struct startup s;
+
+    startup_begin(&s, r);
+    json_put_text(o, "object", s.program);
+    json_put(o, "mapped_pages", c.mapped_pages);
+    json_put(o, "used_pages", c.used_pages);
+    json_put(o, "needed_pages", c.needed_pages);
+    while (startup_next(&s, &f)) {
+        json_t *one = json_object();
+        json_put_text(one, "symbol", f.symbol);
+        json_put(one, "instructions", f.instructions);
+        json_put(one, "pages", f.pages);
+        json_put(one, "faults", f.faults);
+        json_put(one, "mapped_pages", f.mapped_pages);
+        json_put(one, "wasted_pages", f.wasted_pages);
+        json_put(one, "bytes", f.bytes);
+        json_array_append_new(functions, one);
+    }
+    json_object_set_new(o, "functions", functions);
+    if (s.t)
         return o;
     json_decref(o);
     return json_null();

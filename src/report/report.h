@@ -44,6 +44,9 @@ bool report_html(const struct report *r, FILE *out);
 bool report_csv(const struct report *r, FILE *out);
 /* Counters against executed instructions, as CSV. */
 bool report_timeline(const struct report *r, FILE *out);
+/* Functions in the order in which they ran first: for ld.lld, and for ld.gold. */
+bool report_symbol_order(const struct report *r, FILE *out);
+bool report_section_order(const struct report *r, FILE *out);
 bool report_folded(const struct report *r, enum event weight, FILE *out);
 /* Every event is in it; weight is the one shown first, EV_FAULTS as EV_MINOR. */
 bool report_speedscope(const struct report *r, enum event weight, FILE *out);

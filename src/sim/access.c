@@ -83,14 +83,14 @@ void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_re
     add_fault(&row->cost, r);
     if (s->payer)
         add_fault(cost_of(s, s->payer), r);
-    if (RARE(s->copied && r->kind == MM_FAULT_COW_COPY && r->copied_pages && p == s->watched))
-        s->copied(s->copied_ctx, addr, (u64)r->copied_pages << PAGE_LG2, s->payer ? s->payer->ip : 0);
+    if (RARE(s->fault_seen && p == s->watched))
+        s->fault_seen(s->fault_ctx, addr, s->payer ? s->payer->ip : 0, r);
 }
 
-void sim_on_copy(struct sim *s, void (*copied)(void *ctx, u64 va, u64 bytes, u64 ip), void *ctx)
+void sim_on_fault(struct sim *s, void (*seen)(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r), void *ctx)
 {
-    s->copied = copied;
-    s->copied_ctx = ctx;
+    s->fault_seen = seen;
+    s->fault_ctx = ctx;
 }
 
 static const u8 vector_of[] = { [MMU_FAULT_PF] = 14, [MMU_FAULT_GP] = 13, [MMU_FAULT_SS] = 12 };

@@ -44,8 +44,8 @@ struct sim {
     u8 *arena, *arena_end;        /* what is left of the block                                                 */
     struct twin *twin;            /* NULL until sim_check_begin()                                              */
     struct proc *watched;         /* sim_watch(); NULL: nobody                                                 */
-    void (*copied)(void *ctx, u64 va, u64 bytes, u64 ip);
-    void *copied_ctx;
+    void (*fault_seen)(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r);
+    void *fault_ctx;
     struct timeline *timeline;    /* these two: NULL until somebody was watched                                */
     struct where *where;
     u64 next_close;               /* work at which the open interval ends; ~0 while nobody is watched          */

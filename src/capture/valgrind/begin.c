@@ -10,7 +10,7 @@ extern Addr VG_(brk_base);              /* core: where the data segment begins *
 
 #define INITIAL_STACK_EXTRA_BYTES 0x20000ul  /* setup_arg_pages() maps 128 KiB below what it filled */
 
-enum { AT_PHDR = 3, AT_PHNUM = 5, AT_BASE = 7, PT_LOAD = 1 };
+enum { AT_PHDR = 3, AT_PHNUM = 5, AT_BASE = 7, AT_ENTRY = 9, PT_LOAD = 1 };
 struct elf_header { UChar ident[16]; UShort type, machine; UInt version; ULong entry, phoff, shoff; UInt flags; UShort ehsize, phentsize, phnum; };
 struct elf_segment { UInt type, flags; ULong offset, vaddr, paddr, filesz, memsz, align; };
 
@@ -126,6 +126,7 @@ void cap_begin(ThreadId tid)
     cap_event(&(struct trace_event){ .type = TRACE_RUN });
     mmu_bind_marks(cap.mmu, 0, &cap_marks);
     cap.running = True;
+    cap.entry = aux_value(sp, AT_ENTRY);
     exec_faults(sp);
     map_vdso();
 }

@@ -65,6 +65,7 @@ struct cap_state {
     ULong slow[MMU_SIDES];         /* accesses that reached the model                                         */
     ULong kernel_pages;
     ULong children;
+    Addr entry;             /* where the program itself begins                                               */
     UInt exit_status;
     Bool exiting;                  /* exit or exit_group was called; without it, a signal ends the program     */
     const struct mmu_profile *profile;

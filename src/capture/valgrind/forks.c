@@ -151,12 +151,11 @@ static void put_down(struct cap_copy c)
     copy_row[copy_rows++] = c;
 }
 
-void cap_copied(void *ctx, u64 va, u64 bytes, u64 ip)
+void cap_copied(Addr va, ULong bytes, Addr ip)
 {
     struct cap_copy c = { .start = va & ~(bytes - 1), .pages = 1, .page_bytes = bytes };
     ULong bit = 1ull << (va >> PAGE_LG2) % 64;
     Bool any = False;
-    (void)ctx;
     for (UInt i = 0; i < shares; i++) {
         ULong *word = word_in(&share[i], va);
         if (!word || !(*word & bit))

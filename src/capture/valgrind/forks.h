@@ -9,8 +9,8 @@
 void cap_forking(Bool shares_memory);
 void cap_forked(Int child);
 void cap_born(void);
-/* The model's receiver of copies (sim_on_copy). */
-void cap_copied(void *ctx, u64 va, u64 bytes, u64 ip);
+/* A page was copied because a write found it shared. */
+void cap_copied(Addr va, ULong bytes, Addr ip);
 
 struct cap_birth { Bool forked; ULong ns, shared_pages; };   /* of this process, from the host's clock           */
 struct cap_fork { UInt number; Int child; ULong work, ns, shared_pages; };

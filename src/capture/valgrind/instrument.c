@@ -26,6 +26,7 @@
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
 #include "calls.h"
 #include "plan.h"
+#include "starts.h"
 #include "trace/ring.h"
 
 struct mmu_marks cap_marks;
@@ -367,6 +368,7 @@ IRSB *cap_instrument(VgCallbackClosure *closure, IRSB *in, const VexGuestLayout 
     for (Int i = 0; i < first; i++)
         emit(in->stmts[i]);
     emit_block(in, first);
-    (void)extents; (void)host; (void)guest_word; (void)host_word;
+    cap_code_new((Addr)closure->nraddr, extents);
+    (void)host; (void)guest_word; (void)host_word;
     return now.out;
 }

@@ -5,6 +5,7 @@
  * itself.  Threads run one at a time; each is placed on a simulated CPU. */
 #include "calls.h"
 #include "forks.h"
+#include "starts.h"
 
 struct cap_state cap;
 
@@ -108,6 +109,16 @@ static void begin_following(void)
     cap_event(&(struct trace_event){ .type = TRACE_PROC, .text = name, .text_bytes = (UInt)VG_(strlen)(name) });
 }
 
+static void fault_seen(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r)
+{
+    struct mm_vma_view v;
+    (void)ctx;
+    if (r->kind == MM_FAULT_COW_COPY && r->copied_pages)
+        cap_copied(va, (ULong)r->copied_pages << PAGE_LG2, ip);
+    if (r->kind == MM_FAULT_FILE_READ && mm_find_vma(follow_proc(cap.follower), va, &v) && v.start <= va && (v.prot & MM_PROT_EXEC))
+        cap_code_faulted(va, ip, r->mapped_pages);
+}
+
 static void begin_session(void)
 {
     struct sim_config cfg = { 0 };
@@ -136,7 +147,7 @@ static void begin_session(void)
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
     sim_watch(cap.sim, follow_proc(cap.follower));
-    sim_on_copy(cap.sim, cap_copied, NULL);
+    sim_on_fault(cap.sim, fault_seen, NULL);
     cap_check_flushes();
 }
 
@@ -189,6 +200,7 @@ void cap_start_counting_anew(void)
     cap.threads = cap.alive = 1; /* only the thread that forked lives on in the child */
     sim_forget_costs(cap.sim);
     cap_watch();
+    cap_forget_starts();
     follow_forget_counts(cap.follower);
     cap_forget_divergences();
     cap_forget_flushes();
@@ -224,6 +236,8 @@ static ULong passed_over, to_pass_over, work_before; /* numbers that no instruct
 ULong cap_work(void)
 {
     ULong clock;
+    if (cap.tid == VG_INVALID_THREADID)
+        return 0;
     VG_(get_shadow_regs_area)(cap.tid, (UChar *)&clock, 1, CAP_CLOCK_AT, sizeof clock);
     return (clock - passed_over) / CAP_CLOCK_STEP - work_before;
 }

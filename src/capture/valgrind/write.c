@@ -2,6 +2,7 @@
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
 #include "calls.h"
 #include "put.h"
+#include "starts.h"
 #include "pub_tool_xarray.h"
 
 /* ---- before execve --------------------------------------------------------------------------------------------- *
@@ -180,6 +181,7 @@ void cap_write_results(void)
     write_tables();
     cap_write_where();
     cap_write_forks();
+    cap_write_starts();
     if (!put_close())
         VG_(umsg)("pagewalk: cannot write all of %s\n", path);
     VG_(free)(path);
