@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGES_MAX (1u << 22) /* 16 GiB                                                                              */
+
 struct copied { u64 page, ns, bytes; size_t place; };
 struct copies { struct copied *at; size_t n, room; };
 
@@ -55,7 +57,7 @@ static size_t place_of(struct cow *c, const struct results_table *t, size_t row,
 
 static bool add_run(struct copies *to, u64 start, u64 pages, u64 bytes, u64 first_ns, u64 last_ns, size_t place)
 {
-    if (pages > (1u << 24) || last_ns < first_ns)
+    if (pages > PAGES_MAX || to->n + pages > PAGES_MAX || last_ns < first_ns)
         return true;                    /* no such row is ever written                                            */
     if (to->n + pages > to->room) {
         size_t room = 2 * (to->n + pages);

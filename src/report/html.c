@@ -8,6 +8,7 @@
 #include "report/html_paths.h"
 #include "report/json_internal.h"
 #include "report/places.h"
+#include "report/startup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,29 @@ static json_t *event_list(void)
     return list;
 }
 
+/* Functions that were the first on a page or took a fault: [order, symbol, instructions, pages, faults, mapped, wasted]. */
+static json_t *startup_rows(const struct results *r)
+{
+    json_t *list = json_array();
+    struct startup_function f;
+    struct startup s;
+
+    startup_begin(&s, r);
+    for (unsigned order = 1; startup_next(&s, &f); order++) {
+        const struct num n[] = { f.instructions, f.pages, f.faults, f.mapped_pages, f.wasted_pages };
+        json_t *row;
+        if (!f.pages.n && !f.faults.n)
+            continue;
+        row = json_array();
+        json_array_append_new(row, json_integer(order));
+        json_array_append_new(row, json_of_text(f.symbol));
+        for (size_t i = 0; i < sizeof n / sizeof n[0]; i++)
+            json_array_append_new(row, json_of_num(n[i]));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
 static json_t *page_data(const struct report *r)
 {
     static const char *const written_shorter[] = { "functions", "lines", "mappings" };
@@ -87,10 +111,12 @@ static json_t *page_data(const struct report *r)
     if (report && !lines.failed && !mappings.failed) {
         for (size_t i = 0; i < sizeof written_shorter / sizeof written_shorter[0]; i++)
             json_object_del(report, written_shorter[i]);
+        json_object_del(json_object_get(report, "startup"), "functions");
         o = json_object();
         json_object_set_new(o, "events", event_list());
         json_object_set_new(o, "lines", line_tree(&lines));
         json_object_set_new(o, "mappings", mapping_rows(&mappings));
+        json_object_set_new(o, "startup", startup_rows(r->results));
         json_object_set(o, "report", report);
         if ((paths = html_paths(r->results)))
             json_object_set_new(o, "paths", paths);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * text_kernel.c - what the kernel did: page faults, memory, system calls, TLB upkeep.  Part of the text view. */
+#include "report/startup.h"
 #include "report/text_internal.h"
 
 #include <string.h>
+
+#define CODE_PAGES_LEAST 64u /* saving less than 256 KiB of code interests nobody                                       */
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
 
@@ -10,7 +13,7 @@ static const struct { const char *kind, *words; } kind_words[] = {
     { "anonymous", "anonymous zero-fill" }, { "zero_page", "shared zero page" }, { "file_read", "file read" },
     { "file_copy", "file copy" }, { "shared_write", "shared file write" }, { "shmem", "shared memory" },
     { "cow_copy", "copy-on-write copy" }, { "cow_reuse", "copy-on-write reuse" }, { "stack", "stack growth" },
-    { "huge", "huge page" }, { "spurious", "spurious" }, { "invalid", "invalid" },
+    { "huge", "huge page" }, { "spurious", "spurious" }, { "invalid", "invalid" }, { "swap", "from swap" },
 };
 
 static const char *words_of_kind(const char *kind)
@@ -67,6 +70,20 @@ static void kind_of_memory(struct text_view *v, const char *name, struct num pag
         text_detail(v, "%s %s", name, format_pages(pages).text);
 }
 
+/* The program's own code, where its layout wastes something: --symbol-order is the cure. */
+static void code(struct text_view *v)
+{
+    struct startup_code c = startup_code(v->report->results);
+
+    if (!num_positive(c.used_pages) || !c.needed_pages.known || c.mapped_pages.n < 2 * c.needed_pages.n || c.mapped_pages.n - c.needed_pages.n < CODE_PAGES_LEAST)
+        return;
+    text_label(v, "program's code", "");
+    text_words(v, format_pages(c.mapped_pages));
+    text_detail(v, "used %s", format_pages(c.used_pages).text);
+    text_detail(v, "laid out by first use about %s: --symbol-order", format_pages(c.needed_pages).text);
+    text_end(v);
+}
+
 void text_memory(struct text_view *v)
 {
     const struct summary *s = v->sum;
@@ -83,6 +100,7 @@ void text_memory(struct text_view *v)
     kind_of_memory(v, "shared", s->rss_shmem);
     kind_of_memory(v, "page tables", s->tables);
     text_end(v);
+    code(v);
 }
 
 /* ---- system calls and TLB upkeep ------------------------------------------------------------------------------- */

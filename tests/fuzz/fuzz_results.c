@@ -22,6 +22,11 @@ static void view(struct results *results)
     report_text(&r, &(struct report_text_options){ 5, 80, true }, out);
     report_json(&r, out);
     report_callgrind(&r, out);
+    report_html(&r, out);
+    report_csv(&r, out);
+    report_timeline(&r, out);
+    report_symbol_order(&r, out);
+    report_section_order(&r, out);
     fclose(out);
     free(text);
     report_free(&r);

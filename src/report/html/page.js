@@ -75,6 +75,7 @@ function faultsView(panel) {
     panel.append(heading('By mapping', 'exact'), read('Which memory the faults were on; the stronger the colour, the nearer to the most of its kind.'), h('div', { class: 'bar' }, t.find, t.count), t.element);
   }
   copiesTables(panel);
+  startupTable(panel);
 }
 
 // ---- the page

@@ -142,6 +142,20 @@ function copiesTables(panel) {
       { title: 'who', name: true, get: (l) => l.who }, plain('pages copied', 'first'), plain('bytes', 'bytes', bytes), plain('pages kept', 'second'), plain('page size', 'page_bytes', bytes)], c.lines, 4).element);
 }
 
+// ---- start-up
+
+function startupTable(panel) {
+  const s = report.startup, rows = data.startup || [];
+  if (!s || !rows.length) return;
+  const column = (title, i) => ({ title, get: (r) => r[i], heat: Math.max(1, ...rows.map((r) => r[i] || 0)) });
+  const t = sortable([{ title: 'order', get: (r) => -r[0], show: (v) => num(-v) }, { title: 'function', name: true, get: (r) => r[1] }, { title: 'ran first at instruction', get: (r) => r[2] },
+    column('new pages', 3), column('faults', 4), column('pages mapped', 5), column('of those never used', 6)], rows, 0, { text: (r) => r[1] });
+  panel.append(heading('Start-up: code pages in the order of first use', 'exact'),
+    read(`Of the program's own code ${pages(s.mapped_pages)} were mapped in the end and ${pages(s.used_pages)} used; laid out in the order of first use about ${pages(s.needed_pages)} would do. ` +
+      'Functions that were the first to use a code page, or took a fault there; a fault maps neighbours, too, and some of those are never used. pagewalk report --symbol-order FILE writes the order as a linker takes it.'),
+    h('div', { class: 'bar' }, t.find, t.count), t.element);
+}
+
 function processesView(panel) {
   panel.append(h('h2', {}, 'Other processes of this run'), read('Each has a results file of its own: pagewalk report --html FILE shows it like this one.'),
     sortable([{ title: 'program', name: true, get: (p) => p.program.arguments || p.program.path || '' }, { title: 'pid', get: (p) => p.program.pid, show: String },
