@@ -35,8 +35,8 @@ static u32 saved_state(void)
 enum batch_isa batch_best(void)
 {
     enum { OSXSAVE = 1 << 27, POPCNT = 1 << 23, YMM = 0x06, ZMM = 0xe6 };
-    enum { BMI1 = 1 << 3, AVX2 = 1 << 5, BMI2 = 1 << 8, F = 1 << 16, DQ = 1 << 17, BW = 1 << 30 };
-    const u32 avx2 = BMI1 | AVX2 | BMI2, avx512 = F | DQ | BW | (u32)1 << 31; /* 31: VL */
+    enum { BMI1 = 1 << 3, AVX2 = 1 << 5, BMI2 = 1 << 8, F = 1 << 16, DQ = 1 << 17, CD = 1 << 28, BW = 1 << 30 };
+    const u32 avx2 = BMI1 | AVX2 | BMI2, avx512 = F | DQ | CD | BW | (u32)1 << 31; /* 31: VL */
     u32 r[4];
     cpuid(0, r);
     if (r[0] < 7)
@@ -65,6 +65,8 @@ void batch_create(struct batch *b)
     memset(b, 0, sizeof *b);
     b->isa = batch_best();
     b->penalty = PENALTY_LEAST;
+    b->deep_state.stretch = BLOCK;
+    b->deep_least = DEEP_LEAST;
     for (u32 nodes = 0; nodes < 8; nodes++)
         b->victim[0][nodes] = (u8)plru_victim((u64)nodes << 1, 2);
     for (u32 nodes = 0; nodes < 128; nodes++)

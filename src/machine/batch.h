@@ -35,11 +35,25 @@ void batch_use(struct mmu *m, enum batch_isa isa);      /* for tests and compari
 #define LANE_PAGE_SHIFT 11
 #define LANE_NONE ((u64)TAG_NUMBER + 1)                 /* no page has this number                               */
 
+#define COLUMN_SETS 16u     /* at most, for columns                                                               */
+
 #define LANES_MRU_SHIFT 8                               /* in tree[]; nodes are bits 1 to 7                      */
 #define LANES_MRU ((u64)15 << LANES_MRU_SHIFT)
 
+/* The same for eight sets at once (batch_columns.h): pages as 32-bit tags, which suffice below 2^47 when eight sets or more
+ * share them; 0: no translation of the current PCID, or a page that is not looked for there. */
+#define COLUMN_SHIFT (PAGE_LG2 + 3)
+#define COLUMN_VA_BITS 47
+
+struct columns {
+    _Alignas(32) u32 tag[LANES][LANES]; /* [way][set]                                                             */
+    u32 order[LANES];       /* [set]: ways as nibbles, the one used last lowest; unused ones highest              */
+    u32 load_ok[LANES], store_ok[LANES]; /* [set]: bit w: LANE_LOAD, LANE_STORE of way w                          */
+};
+
 struct lanes {
     _Alignas(64) u64 lane[MMU_SLOTS][LANES];
+    struct columns column[COLUMN_SETS / LANES];
     u64 tree[MMU_SLOTS];
     u8 unused[MMU_SLOTS];   /* trees: bit w: way w is unused                                                     */
     struct tlb *t;
@@ -61,8 +75,57 @@ struct lanes {
 #define EVENT_MISS_SHIFT 31
 #define EVENT_MISS ((u32)1 << EVENT_MISS_SHIFT)
 
-#define CHUNK 128u          /* records sorted by set at a time, and how many sets at most                         */
-#define COLUMN_SETS 16u
+#define EVENT_IS ((u32)1 << 30) /* while outcomes are collected                                                   */
+
+#define CHUNK 128u          /* records sorted by set at a time                                                    */
+
+/* A set-associative array with exact LRU as rows (batch_deep.h): the tags of a set in the order of use, and which way each
+ * of them stands in.  Unused ways stand last, the lowest at the end, as above. */
+#define ROW_WAYS 16u
+#define ROW_SETS 256u       /* at most                                                                            */
+#define ROW_SETS_PSC 16u
+
+struct row { _Alignas(64) u32 tag[ROW_WAYS]; };
+struct row_ways { _Alignas(16) u8 way[ROW_WAYS]; };
+struct rows {
+    struct assoc *a;
+    struct row *row;        /* [sets]; tag = (number >> drop) + bias; 0: none of the current PCID, or beyond the limit */
+    struct row_ways *ways;
+    u64 limit;              /* numbers of the lower half are below                                                */
+    u8 drop, bias;
+};
+
+/* What deep blocks keep of a block.  An event's changes to the second level, to be taken back: */
+struct undo { u64 data; u32 tag; u16 set; u8 place; };
+/* A walk, and a hit on a translation that such a walk will find. */
+struct deep_walk { u64 path, above_pa, pa, data; u32 event, at; };
+struct later { u32 event, walk; };
+
+#define STRETCH_LEAST 8u    /* events settled at a time after one was beyond that                                 */
+#define DEEP_LEAST 16384u   /* records that are worth turning arrays into rows and back                           */
+
+struct deep {
+    u32 stretch;            /* events to settle at a time                                                         */
+    struct rows second[2], pde;
+    u8 second_of[3];        /* by enum mmu_kind                                                                   */
+    struct undo undo[BLOCK];
+    struct deep_walk walk[BLOCK + 1];
+    struct later later[BLOCK + 1];
+    u64 first[3][MMU_SLOTS * LANES]; /* at the beginning of a stretch: data of the first level, structure caches      */
+    struct row pde_row[ROW_SETS_PSC];
+    struct row_ways pde_ways[ROW_SETS_PSC];
+    u64 pde_data[ROW_SETS_PSC * ROW_WAYS], pdpte_order;
+    struct row row[2][ROW_SETS], row_pde[ROW_SETS_PSC];
+    struct row_ways ways[2][ROW_SETS], ways_pde[ROW_SETS_PSC];
+};
+
+/* batch_rows.c.  Whether the second level and the structure caches are such that rows can stand for them. */
+bool deep_possible(const struct cpu *c);
+void deep_load(struct deep *d, struct cpu *c);
+void deep_store(struct deep *d, struct cpu *c);
+/* One set of each, for what works on the arrays themselves, and back. */
+void deep_store_va(struct deep *d, struct cpu *c, enum mmu_kind kind, u64 va);
+void deep_load_va(struct deep *d, struct cpu *c, enum mmu_kind kind, u64 va);
 
 struct batch {
     enum batch_isa isa;
@@ -74,11 +137,15 @@ struct batch {
     bool fetches;                   /* the block has some                                                         */
     bool columns;                   /* all lanes lie in columns                                                   */
     bool walks_much;                /* the block before did: entries are worth reading ahead                      */
+    u32 deep_least;                 /* DEEP_LEAST; tests want fewer                                               */
+    u64 in_deep;                    /* records done so: what tests look at                                        */
+    bool deep;                      /* rows are loaded, and what they stand for is out of date                    */
     u64 last[3][MMU_SLOTS];         /* by array and set: the page used last there * 2; + 1: a store went through    */
     u32 list[BLOCK + LANES];        /* records of the block that are not left out                                 */
     u32 event[BLOCK + LANES];
     u16 where[CHUNK];               /* columns: of a record of the chunk, its word in row[]                       */
     struct { u64 gib, table; } ahead[AHEAD_TABLES]; /* by GiB: its page directory, as far as known; a hint           */
+    struct deep deep_state;
     struct lanes now[3], before[3]; /* before: at the beginning of the block                                      */
     _Alignas(64) u64 row[3][COLUMN_SETS / LANES][CHUNK][LANES]; /* columns: by array, group of sets, time: an access a set */
     u8 victim[2][128];              /* of tree-PLRU by state: 4 ways, 8 ways                                      */
@@ -88,7 +155,7 @@ struct batch {
 static inline u64 *lane_at(const struct lanes *l, u32 set, u32 i)
 {
     u64 *flat = (u64 *)l->lane[0];
-    return flat + (l->columns ? set / LANES * LANES * LANES + i * LANES + set % LANES : set * LANES + i);
+    return flat + set * LANES + i;
 }
 
 /* The arrays of the CPU have the form that lanes stand for, and nothing in them but small pages of no global kind. */

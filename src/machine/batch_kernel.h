@@ -14,20 +14,14 @@
 #include "machine/access.h"
 #include "machine/batch.h"
 #include "machine/batch_columns.h"
+#include "machine/batch_deep.h"
+#include "machine/batch_second.h"
 #include "machine/batch_simd.h"
 #include "machine/walk.h"
 
 #include <string.h>
 
-#define ALWAYS static inline __attribute__((always_inline))
-
 ALWAYS u64 record_number(u64 r) { return r >> PAGE_LG2 & TAG_NUMBER; }
-
-/* No fetch in the block, and one array for loads and stores. */
-ALWAYS bool data_only(const struct batch *b)
-{
-    return !b->fetches && b->lanes_of[MMU_LOAD] == b->lanes_of[MMU_STORE];
-}
 
 /* ---- leave out --------------------------------------------------------------------------------------------------- */
 
@@ -40,8 +34,8 @@ ALWAYS u32 list_unsettled(struct batch *b, const u64 *record, u32 listed, bool d
         u32 i = b->list[j], kind = (u32)(record[i] >> MMU_RECORD_KIND_SHIFT), array = b->lanes_of[data_only ? MMU_LOAD : kind];
         u64 store = kind & 1, number = record_number(record[i]);
         u64 *last = &b->last[array][number & b->now[array].set_mask];
-        u64 differs = *last ^ number << 1; /* 0: the same page, by loads; 1: by a store, too */
-        *last = number << 1 | store | (differs == 1);
+        u64 differs = *last ^ number << PAGE_LG2; /* 0: the same page, by loads; 1: by a store, too */
+        *last = number << PAGE_LG2 | store | (differs == 1);
         b->list[n] = i;
         n += differs - store > 1 - store;
     }
@@ -93,283 +87,29 @@ ALWAYS u32 first_level_as(struct batch *b, const u64 *record, u32 n, bool lru, b
     return events;
 }
 
-/* Both steps for the listed records, of which *listed are not left out. */
-ALWAYS u32 first_level(struct batch *b, const u64 *record, u32 *listed)
+/* Both steps; `most` records of the list at most: those that are not left out, when their number is known. */
+ALWAYS u32 first_level(struct batch *b, const u64 *record, u32 listed)
 {
     bool lru = b->now[0].lru, data = data_only(b);
     if (HAS_COLUMNS && b->columns)
         return data ? columns_first_level(b, record, listed, true) : columns_first_level(b, record, listed, false);
-    u32 n = *listed = data ? list_unsettled(b, record, *listed, true) : list_unsettled(b, record, *listed, false);
     if (data)
-        return lru ? first_level_as(b, record, n, true, true) : first_level_as(b, record, n, false, true);
-    return lru ? first_level_as(b, record, n, true, false) : first_level_as(b, record, n, false, false);
+        return lru ? first_level_as(b, record, listed, true, true) : first_level_as(b, record, listed, false, true);
+    return lru ? first_level_as(b, record, listed, true, false) : first_level_as(b, record, listed, false, false);
 }
 
-/* ---- settle ------------------------------------------------------------------------------------------------------ */
-
-/* A second level or a structure cache with exact LRU, as its look-ups want it. */
-struct second {
-    u64 *tag, *data, *order;
-    u8 *mru, *filled;
-    u64 nibbles;          /* of order that stand for ways                                                         */
-    u32 set_mask, ways, last_shift;
-    u32 all;              /* bit w: there is a way w                                                              */
-    u8 fold;
-    bool lru;
-};
-
-/* What does not change while events are settled, out of reach of the stores in between. */
-struct hot {
-    const struct cpu *c;
-    u8 *ram;
-    u64 ram_bytes, space, addr_mask, pte_bits, pde_bits;
-    u64 (*near_line)[4];
-    u32 near_mask;
-    u32 refused[3];       /* by kind: bit r: rights r do not allow it                                             */
-    struct second second[3], pde, pdpte;
-    u64 *first[3];        /* data of the first level, by kind                                                     */
-    bool quick;           /* all these are LRU, and no key is looked at                                           */
-};
-
-/* Counters, added up at the end. */
-struct tally { u64 stlb_hit, walks, reads[2], psc_hit[2], near, ad_writes; };
-
-ALWAYS struct second second_of(const struct assoc *a)
+/* The records that are not left out, for the list. */
+ALWAYS u32 list_block(struct batch *b, const u64 *record, u32 n, struct layout layout, bool first)
 {
-    bool lru = a->repl == ASSOC_LRU16;
-    return (struct second){ a->tag, a->data, a->state, a->mru, a->filled, ~(u64)0 >> (64 - 4 * (lru ? a->ways : 16u)),
-                            a->set_mask, a->ways, lru ? 4 * (a->ways - 1u) : 0, (2u << (a->ways - 1)) - 1, a->fold, lru };
-}
-
-ALWAYS struct second psc_of(const struct cpu *c, u32 level)
-{
-    for (u32 i = 0; i < c->pscs; i++)
-        if (c->psc[i].level == level && c->psc[i].a.repl == ASSOC_LRU16)
-            return second_of(&c->psc[i].a);
-    return (struct second){ .lru = false };
-}
-
-ALWAYS struct hot hot_of(struct mmu *m, const struct cpu *c, const struct batch *b)
-{
-    const struct mode *mode = &c->mode;
-    const u64 keys = (u64)15 << X86_PKEY_SHIFT, global = mode->global ? X86_PTE_G : 0;
-    struct hot h = {
-        .c = c, .ram = m->ram, .ram_bytes = m->ram_bytes, .space = mode->pcid_tag, .addr_mask = mode->addr_mask,
-        .pte_bits = X86_PTE_P | mode->mbz[0][1] | keys | global, .pde_bits = X86_PTE_P | mode->leaf[1] | mode->mbz[1][0],
-        .near_line = c->near.line, .near_mask = c->near.set_mask, .pde = psc_of(c, 1), .pdpte = psc_of(c, 2),
-    };
-    h.quick = h.pde.lru && h.pdpte.lru && !c->now->key0;
-    for (u32 kind = 0; kind < 3; kind++) {
-        h.second[kind] = second_of(&c->port[kind].l2.probe[0].t->a);
-        h.first[kind] = b->now[b->lanes_of[kind]].t->a.data;
-        h.quick &= h.second[kind].lru;
-        for (u32 rights = 0; rights < 8; rights++)
-            h.refused[kind] |= (u32)!(c->now->allow[0][rights] >> kind & 1) << rights;
-    }
-    return h;
-}
-
-ALWAYS u32 second_set(const struct second *s, u64 number)
-{
-    return (u32)(number ^ number >> s->fold) & s->set_mask;
-}
-
-ALWAYS void second_touch(const struct second *s, u32 set, u32 way)
-{
-    s->order[set] = lru16_touch(s->order[set], way);
-    s->mru[set] = (u8)way;
-}
-
-/* Puts an entry in place of the least recently used one of a full set; the last nibble of the order tells it. */
-ALWAYS void second_replace(const struct second *s, u32 set, u64 tag, u64 data)
-{
-    u64 order = s->order[set], way = order >> s->last_shift & 15, at = (u64)set * s->ways + way;
-    s->order[set] = (order & ~s->nibbles) | ((order << 4 | way) & s->nibbles);
-    s->mru[set] = (u8)way;
-    s->tag[at] = tag;
-    s->data[at] = data;
-}
-
-/* Not zero: refused, or to be looked at more closely: it has a key, or it is clean and the access a store. */
-ALWAYS u64 refuses(const struct hot *h, u64 data, u64 kind)
-{
-    return (data & (u64)15 << DATA_KEY_SHIFT) | (h->refused[kind] >> (data & DATA_RIGHTS) & 1) |
-           (kind & 1 & ~(data / DATA_D));
-}
-
-/* An entry; all ones outside RAM, which is no entry that short_walk() takes. */
-ALWAYS u64 read_entry(const struct hot *h, u64 pa)
-{
-    u64 e = ~(u64)0;
-    if (LIKELY(pa < h->ram_bytes))
-        __builtin_memcpy(&e, h->ram + pa, sizeof e);
-    return e;
-}
-
-/* An entry that a walk has read: its line is near from now on, A (and D) are set. */
-ALWAYS void mark_entry(const struct hot *h, struct tally *t, u64 pa, u64 e, u64 marks)
-{
-    u64 line = (pa >> 6) + 1;
-    t->near += near_front(h->near_line[(line ^ line >> 6) & h->near_mask], line);
-    if (RARE(marks & ~e)) {
-        e |= marks;
-        __builtin_memcpy(h->ram + pa, &e, sizeof e);
-        t->ad_writes++;
-    }
-}
-
-/* Rights of a path (bits 2:0) and of an entry below it (4.6). */
-ALWAYS u64 rights_below(u64 path, u64 e)
-{
-    return (path & e >> 1 & (R_RW | R_US)) | ((path | e >> 61) & R_XD);
-}
-
-/* What the second level keeps of the entry of a small page: the frame, rights of the whole path, D; no key, no G. */
-ALWAYS u64 data_below(u64 path, u64 e)
-{
-    struct walk w = { .above = path << 1, .entry[0] = e };
-    return (e & DATA_PA) | rights_below(path, e) | (e & X86_PTE_D ? DATA_D : 0) | leaf_alone_readonly(&w);
-}
-
-/* A walk that begins at a page table or a page directory, since a structure cache knows it, and ends with an allowed small
- * page; the sets where it is kept are full.  False: it is not so, and nothing has changed. */
-ALWAYS bool short_walk(const struct hot *h, struct tally *t, u64 va, u64 kind, u64 tag, u32 l2_set, u64 *first)
-{
-    const struct second *pde = &h->pde, *up = &h->pdpte;
-    u64 number = psc_number(va, 1), store = kind & 1, path, above = 0, above_pa = 0;
-    u32 set = second_set(pde, number), up_set = 0, up_way = 0;
-    u32 found = tags_match(pde->tag + (u64)set * pde->ways, pde->all, number | h->space);
-    if (found) {
-        path = pde->data[(u64)set * pde->ways + (u32)__builtin_ctz(found)];
-    } else {
-        u64 up_number = number >> 9;
-        up_set = second_set(up, up_number);
-        u32 upper = tags_match(up->tag + (u64)up_set * up->ways, up->all, up_number | h->space);
-        if (RARE(!upper || pde->filled[set] != pde->ways))
-            return false;
-        up_way = (u32)__builtin_ctz(upper);
-        u64 start = up->data[(u64)up_set * up->ways + up_way];
-        above_pa = (start & DATA_PA) + (va >> 21 & 511) * 8;
-        above = read_entry(h, above_pa);
-        if (RARE((above & h->pde_bits) != X86_PTE_P))
-            return false;
-        path = (above & h->addr_mask) | rights_below(start, above);
-    }
-    u64 pa = (path & DATA_PA) + (va >> 12 & 511) * 8, e = read_entry(h, pa);
-    if (RARE((e & h->pte_bits) != X86_PTE_P))
-        return false;
-    u64 data = data_below(path, e) | store * DATA_D;
-    if (RARE(refuses(h, data, kind)))
-        return false;
-    if (found) {
-        second_touch(pde, set, (u32)__builtin_ctz(found));
-        t->psc_hit[0]++;
-    } else {
-        second_touch(up, up_set, up_way);
-        t->psc_hit[1]++;
-        t->reads[1]++;
-        mark_entry(h, t, above_pa, above, X86_PTE_A);
-        second_replace(pde, set, number | h->space, path);
-    }
-    t->reads[0]++;
-    mark_entry(h, t, pa, e, X86_PTE_A | store * X86_PTE_D);
-    second_replace(&h->second[kind], l2_set, tag, data);
-    t->walks++;
-    *first = data;
-    return true;
-}
-
-/* The common miss.  False: settle_event() has to do it, and nothing has changed. */
-ALWAYS bool settle_miss(const struct hot *h, struct tally *t, u64 va, u64 kind, u64 *first)
-{
-    const struct second *l2 = &h->second[kind];
-    u64 number = va >> PAGE_LG2 & TAG_NUMBER, tag = number | h->space;
-    u32 set = second_set(l2, number);
-    u32 found = tags_match(l2->tag + (u64)set * l2->ways, l2->all, tag);
-    if (!found)
-        return LIKELY(l2->filled[set] == l2->ways) && short_walk(h, t, va, kind, tag, set, first);
-    u32 way = (u32)__builtin_ctz(found);
-    u64 data = l2->data[(u64)set * l2->ways + way];
-    if (RARE(refuses(h, data, kind)))
-        return false;
-    second_touch(l2, set, way);
-    t->stlb_hit++;
-    *first = data;
-    return true;
-}
-
-ALWAYS void add_up(struct cpu *c, const struct mmu_timing *timing, enum mmu_side side, const struct tally *t)
-{
-    u64 reads = t->reads[0] + t->reads[1];
-    c->stats.l1_miss[side][MMU_4K] += t->stlb_hit + t->walks;
-    c->stats.stlb_hit[side][MMU_4K] += t->stlb_hit;
-    c->stats.cycles_stlb += t->stlb_hit * timing->stlb_hit_cycles;
-    c->stats.walks[side][MMU_4K] += t->walks;
-    c->stats.reads[0] += t->reads[0];
-    c->stats.reads[1] += t->reads[1];
-    c->stats.psc_hit[0] += t->psc_hit[0];
-    c->stats.psc_hit[1] += t->psc_hit[1];
-    c->stats.ad_writes += t->ad_writes;
-    c->stats.cycles_walk += t->walks * timing->walk_base_cycles + t->near * timing->read_near_cycles +
-                            (reads - t->near) * timing->read_far_cycles;
-}
-
-/* ---- reading ahead: entries that walks will need, into the host's caches; nothing of the model sees it ------------- */
-
-#define AHEAD 12u /* events */
-
-/* The page directory of a GiB, by the entries above; somewhere, when there is none. */
-static OUT_OF_LINE u64 find_directory(const struct mmu *m, const struct cpu *c, u64 va)
-{
-    u64 table = c->reg.cr3 & c->mode.addr_mask;
-    for (u32 level = c->mode.levels - 1u; level > 1; level--)
-        table = phys_read(m, table + (va >> (12 + 9 * level) & 511) * 8) & c->mode.addr_mask;
-    return table;
-}
-
-ALWAYS void read_ahead(const struct mmu *m, const struct cpu *c, struct batch *b, u64 va)
-{
-    u64 gib = va >> 30, i = gib % AHEAD_TABLES;
-    if (RARE(b->ahead[i].gib != gib)) {
-        b->ahead[i].gib = gib;
-        b->ahead[i].table = find_directory(m, c, va);
-    }
-    u64 table = phys_read(m, b->ahead[i].table + (va >> 21 & 511) * 8) & c->mode.addr_mask;
-    u64 entry = table + (va >> 12 & 511) * 8;
-    __builtin_prefetch(m->ram + (entry < m->ram_bytes ? entry : 0));
-}
-
-ALWAYS u32 settle_as(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, u32 events, bool data_only)
-{
-    const struct hot h = hot_of(m, c, b);
-    struct tally tally[2] = { { 0 }, { 0 } };
-    u32 j = 0, ahead = b->walks_much ? AHEAD : BLOCK;
-    for (; j < ahead && j < events && b->walks_much; j++)
-        read_ahead(m, c, b, mmu_record_va(record[b->event[j] & EVENT_RECORD]));
-    for (j = 0; j < events; j++) {
-        u32 event = b->event[j];
-        if (j + ahead < events)
-            read_ahead(m, c, b, mmu_record_va(record[b->event[j + AHEAD] & EVENT_RECORD]));
-        u64 r = record[event & EVENT_RECORD], kind = r >> MMU_RECORD_KIND_SHIFT, va = mmu_record_va(r);
-        u64 *first = h.first[data_only ? (u64)MMU_LOAD : kind] + (event >> EVENT_SLOT_SHIFT & LANE_SLOT);
-        struct tally *t = &tally[data_only ? MMU_SIDE_D : side_of((enum mmu_kind)kind)];
-        if (LIKELY(h.quick && event & EVENT_MISS && settle_miss(&h, t, va, kind, first)))
-            continue;
-        if (!settle_event(m, c, va, (enum mmu_kind)kind, event & EVENT_MISS, first))
-            break;
-    }
-    b->walks_much = 2 * (tally[0].walks + tally[1].walks) > events;
-    add_up(c, &m->timing, MMU_SIDE_I, &tally[MMU_SIDE_I]);
-    add_up(c, &m->timing, MMU_SIDE_D, &tally[MMU_SIDE_D]);
-    return j;
-}
-
-/* The events in their order; returns how many are done: all, or the number of the one that is beyond blocks. */
-ALWAYS u32 settle(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, u32 events)
-{
-    if (!events)
-        return 0;
-    return data_only(b) ? settle_as(m, c, b, record, events, true) : settle_as(m, c, b, record, events, false);
+    bool data = data_only(b);
+    struct lanes *l = &b->now[b->lanes_of[MMU_LOAD]];
+    if (HAS_COLUMNS && b->columns && data && l->set_mask == LANES - 1)
+        return filter(b, record, n, LANES, b->last[b->lanes_of[MMU_LOAD]]);
+    u32 listed = 0;
+    for (; first && listed < 2 && listed < n; listed++)
+        b->list[listed] = listed; /* the very first have none before them */
+    listed += list_changes(record, listed, n, layout, b->list + listed);
+    return data ? list_unsettled(b, record, listed, true) : list_unsettled(b, record, listed, false);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
@@ -378,6 +118,10 @@ ALWAYS void copy_lanes(struct lanes *to, const struct lanes *from, u32 arrays)
 {
     for (u32 i = 0; i < arrays; i++) {
         size_t sets = from[i].set_mask + (size_t)1;
+        if (from[i].columns) {
+            memcpy(to[i].column, from[i].column, (sets + LANES - 1) / LANES * sizeof *to[i].column);
+            continue;
+        }
         memcpy(to[i].lane, from[i].lane, sets * sizeof *to[i].lane);
         if (from[i].lru)
             continue;
@@ -402,11 +146,23 @@ ALWAYS u32 block_length(struct batch *b, const struct cpu *c, const u64 *record,
     u32 n = left < BLOCK ? (u32)left : BLOCK, va_bits = 64u - c->mode.va_shift, i = 0;
     u64 all = bits_of_all(record, n), kinds = all >> MMU_RECORD_KIND_SHIFT;
     b->fetches = kinds & MMU_FETCH;
-    if (LIKELY(kinds < 3 && !(all << 2 >> (va_bits + 1))))
+    bool columns = HAS_COLUMNS && b->columns;
+    if (LIKELY(kinds < 3 && !(all << 2 >> (va_bits + 1)) && !(columns && (all << 4 >> (COLUMN_VA_BITS + 4) || any_low(record, n)))))
         return n;
-    while (i < n && !record_odd(record[i], va_bits))
+    while (i < n && !record_odd(record[i], va_bits) &&
+           !(columns && (record[i] << 4 >> (COLUMN_VA_BITS + 4) || !(record[i] << 4 >> (COLUMN_SHIFT + 4)))))
         i++;
     return i;
+}
+
+/* The events in their order; returns how many are done: all, or the number of the one that is beyond blocks. */
+ALWAYS u32 settle_block(const struct hot *h, struct batch *b, const u64 *record, u32 events)
+{
+    if (!events)
+        return 0;
+    if (HAS_DEEP && b->deep)
+        return data_only(b) ? deep_settle(h, b, record, events, true) : deep_settle(h, b, record, events, false);
+    return settle(h, b, record, events);
 }
 
 ALWAYS struct layout layout_of(const struct batch *b)
@@ -417,28 +173,26 @@ ALWAYS struct layout layout_of(const struct batch *b)
     return (struct layout){ bits, b->lanes_of[MMU_LOAD] == b->lanes_of[MMU_STORE] };
 }
 
-ALWAYS size_t blocks(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
+ALWAYS size_t blocks(const struct hot *hot, struct batch *b, const u64 *record, size_t n)
 {
+    struct cpu *c = hot->c;
     const struct layout layout = layout_of(b);
     for (size_t done = 0; done < n;) {
         const u64 *block = record + done;
         u32 length = block_length(b, c, block, n - done);
         if (!length)
             return done;
-        u32 listed = 0;
-        for (; !done && listed < 2 && listed < length; listed++)
-            b->list[listed] = listed; /* the very first have none before them */
-        listed += list_changes(block, listed, length, layout, b->list + listed);
+        u32 listed = list_block(b, block, length, layout, !done);
         if (listed)
             copy_lanes(b->before, b->now, b->arrays);
-        u32 events = first_level(b, block, &listed), settled = settle(m, c, b, block, events);
+        u32 events = first_level(b, block, listed), settled = settle_block(hot, b, block, events);
         if (RARE(settled < events)) {
             u32 stop = b->event[settled] & EVENT_RECORD, again = 0;
             while (again < listed && b->list[again] < stop)
                 again++;
             copy_lanes(b->now, b->before, b->arrays);
             memset(b->last, 0xff, sizeof b->last);
-            first_level(b, block, &again);
+            first_level(b, block, again);
             count_lookups(b, c, block, stop);
             return done + stop;
         }
@@ -451,7 +205,16 @@ ALWAYS size_t blocks(struct mmu *m, struct cpu *c, struct batch *b, const u64 *r
 size_t BATCH_RUN(struct mmu *m, struct cpu *c, struct batch *b, const u64 *record, size_t n)
 {
     lanes_load(b, c, HAS_COLUMNS);
-    size_t done = blocks(m, c, b, record, n);
+    const struct hot hot = hot_of(m, c, b);
+    b->deep = HAS_DEEP && n >= b->deep_least && b->columns && hot.quick && deep_possible(c);
+    if (b->deep)
+        deep_load(&b->deep_state, c);
+    size_t done = blocks(&hot, b, record, n);
+    if (b->deep) {
+        *hot.pdpte.mru = (u8)(*hot.pdpte.order & 15);
+        deep_store(&b->deep_state, c);
+        b->in_deep += done;
+    }
     lanes_store(b, c);
     return done;
 }

@@ -75,6 +75,28 @@ static void load_lru(struct lanes *l, const struct cpu *c, u32 set)
             *lane_at(l, set, n++) = LANE_EMPTY | assoc_at(a, set, way);
 }
 
+static void load_column(struct lanes *l, const struct cpu *c, u32 set)
+{
+    const struct assoc *a = &l->t->a;
+    struct columns *k = &l->column[set / LANES];
+    u32 s = set % LANES, used = 0, unused = 0;
+    u64 order = LRU16_START >> 4 * l->ways << 4 * l->ways, last = 0;
+    k->load_ok[s] = k->store_ok[s] = 0;
+    for (u32 i = 0; i < l->ways; i++) {
+        u32 way = (u32)(a->state[set] >> 4 * i) & 15;
+        u64 lane = lane_of(c, l->t, set, way), page = lane >> LANE_PAGE_SHIFT;
+        k->tag[way][s] = page >> (COLUMN_VA_BITS - PAGE_LG2) ? 0 : (u32)(page >> (COLUMN_SHIFT - PAGE_LG2));
+        k->load_ok[s] |= (lane & LANE_LOAD ? 1u : 0) << way;
+        k->store_ok[s] |= (lane & LANE_STORE ? 1u : 0) << way;
+        if (a->tag[assoc_at(a, set, way)])
+            order |= (u64)way << 4 * used++;
+    }
+    for (u32 way = 0; way < l->ways; way++)
+        if (!a->tag[assoc_at(a, set, way)])
+            last |= (u64)way << 4 * (l->ways - 1 - unused++);
+    k->order[s] = (u32)(order | last);
+}
+
 static void load_tree(struct lanes *l, const struct cpu *c, u32 set)
 {
     const struct assoc *a = &l->t->a;
@@ -97,7 +119,10 @@ static void load_array(struct batch *b, struct lanes *l, struct cpu *c, struct t
     for (u32 set = 0; set <= l->set_mask; set++) {
         for (u32 i = l->ways; i < LANES; i++)
             *lane_at(l, set, i) = LANE_EMPTY;
-        l->lru ? load_lru(l, c, set) : load_tree(l, c, set);
+        if (l->columns)
+            load_column(l, c, set);
+        else
+            l->lru ? load_lru(l, c, set) : load_tree(l, c, set);
     }
 }
 
@@ -106,7 +131,7 @@ static bool columns_fit(const struct cpu *c)
     bool fit = true;
     for (u32 kind = 0; kind < 3; kind++) {
         const struct assoc *a = &c->port[kind].l1.probe[0].t->a;
-        fit &= a->repl == ASSOC_LRU16 && a->set_mask < COLUMN_SETS && (a->ways == 4 || a->ways == 6 || a->ways == 8);
+        fit &= a->repl == ASSOC_LRU16 && a->set_mask >= LANES - 1 && a->set_mask < COLUMN_SETS && (a->ways == 4 || a->ways == 6 || a->ways == 8);
     }
     return fit;
 }
@@ -160,6 +185,20 @@ static void store_lru(const struct lanes *l, struct cpu *c, u32 set)
     a->mru[set] = (u8)(order & 15);
 }
 
+static void store_column(const struct lanes *l, struct cpu *c, u32 set)
+{
+    struct assoc *a = &l->t->a;
+    const struct columns *k = &l->column[set / LANES];
+    u32 s = set % LANES;
+    u64 used = ((u64)1 << 4 * l->ways) - 1;
+    for (u32 way = 0; way < l->ways; way++) {
+        u64 page = (u64)k->tag[way][s] << (COLUMN_SHIFT - PAGE_LG2) | (set & (LANES - 1));
+        store_lane(l, c, (k->tag[way][s] ? page : LANE_NONE) << LANE_PAGE_SHIFT | assoc_at(a, set, way));
+    }
+    a->state[set] = (a->state[set] & ~used) | (k->order[s] & used);
+    a->mru[set] = (u8)(a->state[set] & 15);
+}
+
 static void store_tree(const struct lanes *l, struct cpu *c, u32 set)
 {
     struct assoc *a = &l->t->a;
@@ -174,6 +213,9 @@ void lanes_store(const struct batch *b, struct cpu *c)
     for (u32 i = 0; i < b->arrays; i++) {
         const struct lanes *l = &b->now[i];
         for (u32 set = 0; set <= l->set_mask; set++)
-            l->lru ? store_lru(l, c, set) : store_tree(l, c, set);
+            if (l->columns)
+                store_column(l, c, set);
+            else
+                l->lru ? store_lru(l, c, set) : store_tree(l, c, set);
     }
 }

@@ -16,6 +16,8 @@ static inline u32 lanes_match(const u64 *lane, u64 want);
 static inline void lanes_front(u64 *lane, u32 last, u64 fresh);
 /* Bit i: tag[i] == want, of those in `all`, which are the lowest; at most 16. */
 static inline u32 tags_match(const u64 *tag, u32 all, u64 want);
+/* tag[way] = value. */
+static inline void tags_put(u64 *tag, u32 all, u32 way, u64 value);
 /* timing_read() of timing.h on one set: true when the line was there; it is first afterwards. */
 static inline bool near_front(u64 *set, u64 line);
 /* The numbers of the records, from `from` to `to`, for list, but for those that surely hit the page used last in their set:
@@ -26,6 +28,9 @@ struct layout { u64 set_bits; bool shared; }; /* set_bits: of a page number, tho
 static inline u32 list_changes(const u64 *record, u32 from, u32 to, struct layout layout, u32 *list);
 /* The bits that some record from 0 to n has. */
 static inline u64 bits_of_all(const u64 *record, u32 n);
+
+/* Some record is for a page below those that columns can hold. */
+static inline bool any_low(const u64 *record, u32 n);
 
 #define RECORD_FLAGS ((u64)3 << MMU_RECORD_FLAGS_SHIFT)
 #define RECORD_STORE ((u64)MMU_STORE << MMU_RECORD_KIND_SHIFT)
@@ -55,6 +60,8 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
 
 static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
 {
+    if (all == 15)
+        return _mm256_cmpeq_epi64_mask(_mm256_loadu_si256((const __m256i *)tag), _mm256_set1_epi64x((long long)want));
     __m512i w = _mm512_set1_epi64((long long)want);
     u32 found = _mm512_mask_cmpeq_epi64_mask((__mmask8)all, w, _mm512_maskz_loadu_epi64((__mmask8)all, tag));
     if (all >> 8) {
@@ -62,6 +69,17 @@ static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
         found |= (u32)_mm512_mask_cmpeq_epi64_mask(rest, w, _mm512_maskz_loadu_epi64(rest, tag + 8)) << 8;
     }
     return found;
+}
+
+/* A set of four is stored as a whole: it is loaded so, and would have to wait for a part. */
+static inline void tags_put(u64 *tag, u32 all, u32 way, u64 value)
+{
+    if (all != 15) {
+        tag[way] = value;
+        return;
+    }
+    __m256i old = _mm256_loadu_si256((const __m256i *)tag);
+    _mm256_storeu_si256((__m256i *)tag, _mm256_mask_set1_epi64(old, (__mmask8)(1u << way), (long long)value));
 }
 
 static inline bool near_front(u64 *set, u64 line)
@@ -103,6 +121,17 @@ static inline u64 bits_of_all(const u64 *record, u32 n)
     return (u64)_mm512_reduce_or_epi64(all);
 }
 
+static inline bool any_low(const u64 *record, u32 n)
+{
+    const __m512i page = _mm512_set1_epi64((long long)(~(u64)0 << (COLUMN_SHIFT + 4) >> 4));
+    u32 low = 0;
+    for (u32 i = 0; i < n; i += 8) {
+        __mmask8 here = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1);
+        low |= _mm512_mask_testn_epi64_mask(here, _mm512_maskz_loadu_epi64(here, record + i), page);
+    }
+    return low;
+}
+
 /* ---- without ------------------------------------------------------------------------------------------------------ */
 #else
 
@@ -141,6 +170,12 @@ static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
     return way < 0 ? 0 : (u32)1 << way;
 }
 
+static inline void tags_put(u64 *tag, u32 all, u32 way, u64 value)
+{
+    (void)all;
+    tag[way] = value;
+}
+
 static inline bool near_front(u64 *set, u64 line)
 {
     u64 before = line;
@@ -173,6 +208,12 @@ static inline u64 bits_of_all(const u64 *record, u32 n)
     for (u32 i = 0; i < n; i++)
         all |= record[i];
     return all;
+}
+
+static inline bool any_low(const u64 *record, u32 n)
+{
+    (void)record, (void)n;
+    return false;
 }
 #endif
 
