@@ -39,6 +39,7 @@ struct kernel_config {
     bool privileged;          /* CAP_SYS_ADMIN, CAP_SYS_RESOURCE: the administrator's reserve, PR_SET_MM       */
     bool anon_names;          /* CONFIG_ANON_VMA_NAME; default on                                             */
     bool memory_failure;      /* CONFIG_MEMORY_FAILURE: poison gives BUS_MCEERR_AR, not BUS_ADRERR; default on */
+    u64 swap_bytes;           /* of a swap device, its header page included; 0: none                           */
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
@@ -182,6 +183,7 @@ enum mm_fault_kind {
     MM_FAULT_HUGE,        /* a huge page mapped at once                                                       */
     MM_FAULT_SPURIOUS,    /* nothing was wrong any more                                                       */
     MM_FAULT_INVALID,     /* a signal                                                                         */
+    MM_FAULT_SWAP,        /* brought back from the swap device, or found in its cache                         */
     MM_FAULT_KINDS
 };
 const char *mm_fault_kind_name(enum mm_fault_kind kind); /* "anonymous", "zero_page", "file_read" ...            */
@@ -204,6 +206,9 @@ void kernel_trap(struct kernel *k, unsigned cpu, const struct hw_trap *trap, str
 void kernel_ipi(struct kernel *k, unsigned cpu);
 /* Background work up to hw->now_ns(). */
 void kernel_tick(struct kernel *k);
+/* swapoff(2): everything comes back to memory; 0, -MM_ENOMEM, or -MM_EINVAL: it is off.  And swapon(2). */
+long kernel_swapoff(struct kernel *k);
+long kernel_swapon(struct kernel *k);
 /* One scan of khugepaged now, whatever the clock says. */
 void kernel_khugepaged(struct kernel *k);
 

@@ -406,4 +406,6 @@ u64 frames_huge_cached(const struct kernel *k, enum frame_kind kind);
 void show_vma_line(const struct vma *v, const struct pw_out *out);
 const char *vma_shown_name(const struct vma *v);
 
+#include "kernel/swap.h"
+
 #endif

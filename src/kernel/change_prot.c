@@ -56,6 +56,8 @@ static u64 with_rights(const struct vma *v, u64 e, enum change_how how)
 /* An entry without a page: the new value. */
 static u64 with_marker(const struct vma *v, u64 e, enum change_how how)
 {
+    if (pte_swap(e))
+        return how == CHANGE_WP ? e | SWP_UFFD_WP : how == CHANGE_RESOLVE ? e & ~SWP_UFFD_WP : e;
     if (!e && how == CHANGE_WP && vma_uses_wp_markers(v))
         return PTE_MARKER | PTE_MARK_WP;
     return e == (PTE_MARKER | PTE_MARK_WP) && how == CHANGE_RESOLVE ? 0 : e;

@@ -37,7 +37,7 @@ static const char *check_folio(const struct frame *f, u32 n, u32 *want)
             REQUIRE(!f[i].refs, "frame: a tail of a folio has references of its own");
         REQUIRE(f[i].kind == f->kind && f[i].order == f->order && (f[i].flags & FRAME_HUGE) == (f->flags & FRAME_HUGE),
                 "frame: the pages of a folio do not agree on it");
-        *want += f[i].mapped + (f[i].inode != 0);
+        *want += f[i].mapped + (f[i].inode != 0) + ((f[i].flags & FRAME_SWAPCACHE) != 0);
     }
     return NULL;
 }
@@ -116,7 +116,7 @@ static const char *check_frames(const struct kernel *k)
 
 /* ---- one address space ----------------------------------------------------------------------------------------- */
 
-struct tally { u64 rss[RSS_KINDS], tables, mapped, hugetlb; };
+struct tally { u64 rss[RSS_KINDS], tables, mapped, hugetlb, swapped; };
 
 static const char *check_entry(const struct vma *v, u64 e, const struct frame *f, u64 va, struct tally *t)
 {
@@ -171,6 +171,7 @@ static const char *check_entries(const struct vma *v, struct tally *t)
                 REQUIRE(!(*e & X86_PTE_RW) || (v->flags & VM_WRITE), "writable entry in a mapping that is not");
                 REQUIRE((*e & X86_PTE_XD) || (v->flags & VM_EXEC), "executable entry in a mapping that is not");
             }
+            t->swapped += pte_swap(*e);
             if (pte_counted(*e))
                 err = check_entry(v, *e, frame_at(k, pte_pfn(*e)), va, t);
         }
@@ -262,6 +263,7 @@ static const char *check_mm(struct mm *mm)
     REQUIRE(total == mm->total_vm, "total_vm differs from the mappings");
     REQUIRE(locked + (u64)mm->locked_stale == mm->locked_vm, "locked_vm differs from the mappings");
     REQUIRE(t.tables == mm->tables, "page tables miscounted");
+    REQUIRE(t.swapped == mm->swapped, "swap entries of an address space miscounted");
     REQUIRE(t.hugetlb == mm->hugetlb, "hugetlb: mapped pages miscounted");
     for (unsigned i = 0; i < RSS_KINDS; i++)
         REQUIRE(t.rss[i] == mm->rss[i], "RSS differs from the entries");
@@ -331,5 +333,6 @@ const char *mm_check(const struct kernel *k)
         err = check_mm(mm);
     if (!err && charged(k) != k->committed)
         err = "commit charge differs from the mappings";
+    err = err ? err : swap_check(k);
     return err ? err : pcid_check(k);
 }

@@ -8,7 +8,7 @@
 static u64 *entries(const struct kernel *k, u64 pmd) { return (u64 *)(void *)(k->hw.ram + (pmd & X86_PTE_ADDR)); }
 
 /* What a scan counts against the limits. */
-struct tally { u32 empty, absent, shared, young; };
+struct tally { u32 empty, absent, markers, shared, young; };
 
 static enum collapse look_at(struct vma *v, u64 e, bool forced, struct tally *t)
 {
@@ -20,6 +20,7 @@ static enum collapse look_at(struct vma *v, u64 e, bool forced, struct tally *t)
     if (!e || (pte_present(e) && pte_pfn(e).n == k->zero.n))
         return uffd_armed(v)                                  ? COLLAPSE_EMPTY
                : ++t->empty <= k->thp.max_none || forced ? COLLAPSE_DONE : COLLAPSE_EMPTY;
+    t->markers += pte_marker(e);
     if (!pte_present(e))
         return ++t->absent <= k->thp.max_swap || forced ? COLLAPSE_DONE : COLLAPSE_SWAP;
     if (!pte_counted(e))
@@ -30,7 +31,7 @@ static enum collapse look_at(struct vma *v, u64 e, bool forced, struct tally *t)
         return COLLAPSE_FOREIGN;
     if (folio_shared(k, f) && ++t->shared > k->thp.max_shared && !forced)
         return COLLAPSE_SHARED;
-    if (head->lru != LRU_ON || head->refs != folio_mapcount(head))
+    if (head->lru != LRU_ON || head->refs != folio_mapcount(head) + ((head->flags & FRAME_SWAPCACHE) != 0))
         return COLLAPSE_BUSY;
     t->young += (e & X86_PTE_A) != 0;
     return COLLAPSE_DONE;
@@ -56,7 +57,27 @@ static enum collapse scan(struct vma *v, u64 va, bool forced)
     }
     if (!forced && (!t.young || (t.absent && t.young < PTRS_PER_TABLE / 2)))
         return COLLAPSE_OLD;
-    return t.absent ? COLLAPSE_FAILED : COLLAPSE_DONE; /* a marker cannot be brought in */
+    return t.markers ? COLLAPSE_FAILED : COLLAPSE_DONE; /* a marker cannot be brought in */
+}
+
+/* __collapse_huge_page_swapin(); false: no memory. */
+static bool swap_in(struct vma *v, u64 va)
+{
+    u64 *e = entries(v->mm->k, *pgtable_find(v->mm, va, 1));
+    bool any = false;
+
+    for (u64 i = 0; i < PTRS_PER_TABLE; i++) {
+        struct mm_trap_result out = { 0 };
+        struct fault f = { .mm = v->mm, .vma = v, .addr = va + i * PAGE_BYTES, .out = &out };
+        if (!pte_swap(e[i]))
+            continue;
+        if (swap_fault(&f, &e[i]) != FAULT_DONE)
+            return false;
+        any = true;
+    }
+    if (any)
+        lru_drain(v->mm->k);
+    return true;
 }
 
 /* The 2 MiB of anonymous memory at va: its pages are copied together.  forced: MADV_COLLAPSE. */
@@ -70,6 +91,8 @@ enum collapse collapse_anon(struct vma *v, u64 va, bool forced)
 
     if (r != COLLAPSE_DONE)
         return r;
+    if (!swap_in(v, va))
+        return COLLAPSE_FAILED;
     block = frames_alloc(k, HUGE_ORDER, FRAME_ANON);
     if (pfn_is_none(block))
         return COLLAPSE_NO_BLOCK;

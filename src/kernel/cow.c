@@ -22,6 +22,8 @@ static bool may_reuse(struct mm *mm, struct frame *page)
         return false;
     if (page->lru != LRU_ON)
         lru_drain(k);
+    if (page->refs == 2 && (page->flags & FRAME_SWAPCACHE))
+        swap_free_slot(k, page);
     if (page->refs > 1) {
         EXPLAIN(k, "cow: %d references remain (%d mappings): copy", page->refs, page->mapped);
         return false;
@@ -52,6 +54,8 @@ static enum fault_result copy(struct fault *f, u64 *e, struct frame *old)
         f->out->zeroed_pages++;
     }
     map_new_anon(f, e, frame_at(k, pfn));
+    if (old && (old->flags & FRAME_SWAPCACHE))
+        swap_unmapped(k, old);
     if (old)
         frame_put(k, old);
     f->out->kind = MM_FAULT_COW_COPY;

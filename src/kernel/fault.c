@@ -5,6 +5,7 @@
  *   fault_handle -> entry none:     anonymous, file or special
  *                -> entry present:  write to a read-only page
  *                -> a marker:       guard, poison, write-protected
+ *                -> a swap entry:   read, or found in the swap cache
  * A fault that succeeds counts as minor or major, also when nothing needed doing; one that ends in a signal does not.
  * Instruction fetch is not checked for a page that is not present: the page appears and the retried fetch faults.
  * A fault that userfaultfd has to answer ends with FAULT_WAIT. */
@@ -144,6 +145,8 @@ static enum fault_result by_entry(struct fault *f)
     e = pmd && pmd_table(*pmd) ? pgtable_find(f->mm, f->addr, 0) : NULL;
     if (!e || !*e)
         return missing(f, pmd);
+    if (pte_swap(*e))
+        return swap_fault(f, e);
     if (!pte_present(*e))
         return marked(f, pmd, e);
     if (f->write && !(*e & X86_PTE_RW))
@@ -173,7 +176,10 @@ enum fault_result fault_handle(struct fault *f)
 {
     struct kernel *k = f->mm->k;
     struct mm_trap_result *o = f->out;
-    enum fault_result r = by_entry(f);
+    enum fault_result r;
+
+    swap_balance(k);
+    r = by_entry(f);
 
     k->faults += r != FAULT_WAIT;
     o->addr = f->addr;
@@ -202,7 +208,8 @@ static const char *const kind_names[MM_FAULT_KINDS] = {
     [MM_FAULT_ANON] = "anonymous", [MM_FAULT_ZEROPAGE] = "zero_page", [MM_FAULT_FILE_READ] = "file_read",
     [MM_FAULT_FILE_COPY] = "file_copy", [MM_FAULT_SHARED_WRITE] = "shared_write", [MM_FAULT_SHMEM] = "shmem",
     [MM_FAULT_COW_COPY] = "cow_copy", [MM_FAULT_COW_REUSE] = "cow_reuse", [MM_FAULT_STACK] = "stack",
-    [MM_FAULT_HUGE] = "huge", [MM_FAULT_SPURIOUS] = "spurious", [MM_FAULT_INVALID] = "invalid",
+    [MM_FAULT_HUGE] = "huge", [MM_FAULT_SPURIOUS] = "spurious",
+    [MM_FAULT_SWAP] = "swap", [MM_FAULT_INVALID] = "invalid",
 };
 
 const char *mm_fault_kind_name(enum mm_fault_kind kind) { return kind < MM_FAULT_KINDS ? kind_names[kind] : "?"; }

@@ -79,8 +79,16 @@ static bool copy_entry(struct vma *child, struct vma *parent, u64 *from, u64 *to
     struct kernel *k = parent->mm->k;
     u64 e = *from;
 
+    if (pte_swap(e)) {
+        swap_dup(k, e);
+        child->mm->swapped++;
+        if (e & SWP_EXCLUSIVE) {
+            e &= ~SWP_EXCLUSIVE;
+            pte_store(k, from, e);
+        }
+    }
     if (!pte_present(e)) {
-        if (!(child->flags & VM_UFFD_WP) && pte_marker(e))
+        if (!(child->flags & VM_UFFD_WP))
             e &= ~PTE_MARK_WP;
         if (e != PTE_MARKER)
             pte_store(k, to, e);

@@ -25,9 +25,7 @@ static u64 frames_bytes(const struct hw *hw) { return align_up((hw->ram_bytes >>
 size_t kernel_bytes(const struct hw *hw, const struct kernel_config *cfg)
 {
     u64 heap = (128ull << 20) + hw->ram_bytes / 32;
-
-    (void)cfg;
-    return ALIGN + align_up(sizeof(struct kernel)) + frames_bytes(hw) + (heap < HEAP_MAX ? heap : HEAP_MAX);
+    return ALIGN + align_up(sizeof(struct kernel)) + frames_bytes(hw) + align_up(swap_bytes(cfg)) + (heap < HEAP_MAX ? heap : HEAP_MAX);
 }
 
 static u32 version_of(const struct kernel_config *cfg) { return cfg->version ? cfg->version : 618; }
@@ -57,7 +55,8 @@ static void start_cpus(struct kernel *k)
 struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *hw, const struct kernel_config *cfg)
 {
     u64 skew = -(u64)(uintptr_t)block & (ALIGN - 1);
-    u64 heap_at_bytes = skew + align_up(sizeof(struct kernel)) + frames_bytes(hw), heap;
+    u64 swap_at_bytes = skew + align_up(sizeof(struct kernel)) + frames_bytes(hw);
+    u64 heap_at_bytes = swap_at_bytes + align_up(swap_bytes(cfg)), heap;
     u8 *base = (u8 *)block + skew;
     struct kernel *k = (struct kernel *)(void *)base;
 
@@ -81,6 +80,7 @@ struct kernel *kernel_create(void *block, size_t block_bytes, const struct hw *h
     k->kpti = cfg->kpti;
     k->dirty_bits = X86_PTE_D | (cfg->soft_dirty ? PTE_SOFT_DIRTY : 0);
     k->new_flags = cfg->soft_dirty ? VM_SOFTDIRTY : 0;
+    swap_init(k, (u8 *)block + swap_at_bytes);
     pools_init(k);
     thp_init(k);
     start_cpus(k);

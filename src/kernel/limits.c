@@ -37,10 +37,10 @@ bool limits_may_lock(const struct mm *mm, u64 flags, u64 bytes)
 
 /* ---- overcommit ---------------------------------------------------------------------------------------------------- */
 
-/* CommitLimit: a share of memory (there is no swap). */
+/* CommitLimit: a share of memory, and the swap device. */
 u64 limits_commit_pages(const struct kernel *k)
 {
-    return (k->totalram >> PAGE_LG2) * k->cfg.overcommit_ratio / 100;
+    return (k->totalram >> PAGE_LG2) * k->cfg.overcommit_ratio / 100 + (k->swap.on ? k->swap.total : 0);
 }
 
 static u64 least(u64 a, u64 b) { return a < b ? a : b; }
@@ -63,7 +63,7 @@ static bool enough(const struct kernel *k, u64 pages)
     case MM_OVERCOMMIT_NEVER:
         return k->committed + pages + reserved_pages(k) < limits_commit_pages(k);
     default:
-        return pages <= k->totalram >> PAGE_LG2;
+        return pages <= (k->totalram >> PAGE_LG2) + (k->swap.on ? k->swap.total : 0);
     }
 }
 

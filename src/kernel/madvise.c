@@ -114,7 +114,9 @@ static void free_folio(struct gather *g, u64 *e, u64 va, bool cold_only)
     struct frame *f = frame_at(k, pte_pfn(*e));
     u64 clear = X86_PTE_A | (cold_only ? 0 : X86_PTE_D), n = folio_pages(f);
 
-    if ((cold_only || (f->flags & FRAME_DIRTY)) && folio_mapcount(f) != n)
+    if ((cold_only || (f->flags & (FRAME_DIRTY | FRAME_SWAPCACHE))) && folio_mapcount(f) != n)
+        return;
+    if (!cold_only && (f->flags & FRAME_SWAPCACHE) && f->kind == FRAME_ANON && !swap_free_slot(k, f))
         return;
     f->flags &= (u8)~(cold_only ? FRAME_REFERENCED | FRAME_ACTIVE : FRAME_DIRTY);
     for (u64 i = 0; i < n; i++) {
@@ -134,6 +136,12 @@ static void free_entries(struct gather *g, u64 *e, u64 va, u64 end, bool cold_on
     struct kernel *k = g->mm->k;
 
     for (u64 n; va < end; va += n * PAGE_BYTES, e += n) {
+        if (pte_swap(*e) && !cold_only) { /* MADV_FREE: nobody will miss it */
+            u64 old = *e;
+            pte_store(k, e, 0);
+            g->mm->swapped--;
+            swap_put(k, old);
+        }
         struct frame *f = pte_counted(*e) ? frame_at(k, pte_pfn(*e)) : NULL;
         n = 1;
         if (!f)
@@ -183,17 +191,38 @@ static long lazyfree(struct vma *v, u64 start, u64 end)
     return 0;
 }
 
-/* Without memory pressure both only make the pages look old. */
-static long cold(struct vma *v, u64 start, u64 end)
+/* Folios of anonymous memory that nobody shares go to the swap device, page by page. */
+static void page_out(struct vma *v, u64 start, u64 end)
+{
+    for (u64 va = start, next; va < end; va = next) {
+        struct span s = pgtable_span(v->mm, va, end);
+        next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd) && pte_counted(*s.pmd) && frame_at(v->mm->k, pte_pfn(*s.pmd))->kind == FRAME_ANON &&
+            !folio_shared(v->mm->k, frame_at(v->mm->k, pte_pfn(*s.pmd))) && folio_split(v->mm->k, frame_at(v->mm->k, pte_pfn(*s.pmd))))
+            s = pgtable_span(v->mm, va, end);
+        for (u64 *e = s.pte; e && va < next; va += PAGE_BYTES, e++) {
+            struct frame *f = pte_counted(*e) ? frame_at(v->mm->k, pte_pfn(*e)) : NULL;
+            if (f && f->kind == FRAME_ANON && (!(f->flags & FRAME_HUGE) || (!folio_shared(v->mm->k, f) && folio_split(v->mm->k, f))))
+                swap_page_out(v, e, va);
+        }
+    }
+}
+
+/* Without a swap device, or memory pressure, both only make the pages look old. */
+static long cold(struct vma *v, u64 start, u64 end, bool out)
 {
     if (v->flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB))
         return -MM_EINVAL;
     free_range(v, start, end, true);
+    if (out && v->mm->k->swap.on)
+        page_out(v, start, end);
     return 0;
 }
 
 static long willneed(struct vma *v, u64 start, u64 end)
 {
+    if (vma_is_anon(v))
+        swap_willneed(v, start, end);
     if (vma_is_anon(v) || vma_is_shmem(v)) /* swap is looked at, and what came from there sent on its way */
         lru_drain(v->mm->k);
     if (v->file && v->file->inode->fs == MM_FS_EXT4) {
@@ -332,7 +361,7 @@ static long advise_one(struct vma **pv, u64 start, u64 end, int advice)
     case MM_MADV_DONTNEED: return dontneed(v, start, end, false);
     case MM_MADV_DONTNEED_LOCKED: return dontneed(v, start, end, true);
     case MM_MADV_FREE: return lazyfree(v, start, end);
-    case MM_MADV_COLD: case MM_MADV_PAGEOUT: return cold(v, start, end);
+    case MM_MADV_COLD: case MM_MADV_PAGEOUT: return cold(v, start, end, advice == MM_MADV_PAGEOUT);
     case MM_MADV_WILLNEED: return willneed(v, start, end);
     case MM_MADV_REMOVE: return remove_pages(v, start, end);
     case MM_MADV_GUARD_INSTALL: return guard_install(v, start, end);

@@ -10,7 +10,7 @@
  *
  * Equations, proved by mm_check():
  *   frame.mapped == number of present entries that map it == length of its reverse map (hugetlb: of the first frame)
- *   frame.refs   == mapped + (in a page cache) + (in an LRU batch) + (pins, each 1024 or, of a folio, 1)
+ *   frame.refs   == mapped + (in a page cache or the swap cache) + (in an LRU batch) + (pins, each 1024 or, of a folio, 1)
  *   mm.rss[kind] == number of present entries that map frames of that kind
  *   two neighbours in an mm never overlap; free frames + used frames == all frames */
 #ifndef PAGEWALK_KERNEL_MM_H
@@ -63,7 +63,8 @@ enum {
 #define PTE_UFFD_WP (1ull << 10)             /* write-protected by userfaultfd                                */
 #define PTE_SOFT_DIRTY (1ull << 11)          /* written since clear_refs 4                                    */
 #define PTE_PKEY (15ull << X86_PKEY_SHIFT)
-/* Not present: markers, which say something of a page that is not there.  They can be combined. */
+/* Not present: swap entries (swap.h), and markers, which say something of a page that is not there.  Markers can be
+ * combined. */
 #define PTE_MARKER (29ull << 59)
 #define PTE_MARK_GUARD (1ull << 1)           /* MADV_GUARD_INSTALL                                            */
 #define PTE_MARK_WP (1ull << 2)              /* write-protected by userfaultfd before it was there            */
@@ -75,7 +76,7 @@ static inline bool pte_present(u64 e) { return (e & X86_PTE_P) || (e & PTE_PROTN
 static inline bool pte_marker(u64 e) { return !pte_present(e) && e >> 59 == PTE_MARKER >> 59; }
 static inline bool pte_none_or_marker(u64 e) { return !e || pte_marker(e); }
 /* userfaultfd write-protects the page, whether it is there or not. */
-static inline bool pte_wp(u64 e) { return pte_present(e) ? e & PTE_UFFD_WP : pte_marker(e) && (e & PTE_MARK_WP); }
+static inline bool pte_wp(u64 e) { return e & (pte_present(e) ? PTE_UFFD_WP : PTE_MARK_WP); }
 static inline pfn_t pte_pfn(u64 e) { return pa_to_pfn(e & X86_PTE_ADDR); }
 /* A present entry whose frame is counted (not special). */
 static inline bool pte_counted(u64 e) { return pte_present(e) && !(e & PTE_SPECIAL); }
@@ -103,6 +104,7 @@ enum frame_flag {
     FRAME_PROMISED = 4,    /* hugetlb: freeing it restores its mapping's reservation                           */
     FRAME_LAZYFREE = 8,    /* anonymous: MADV_FREE has taken effect (not swap-backed)                           */
     FRAME_REFERENCED = 32, FRAME_ACTIVE = 64, /* of the head: how often it was looked at (lru_accessed())      */
+    FRAME_SWAPCACHE = 128, /* anonymous: on the swap device, too, in slot `index` (swap.c)                     */
     FRAME_HUGE = 16,       /* part of a folio of 2^order frames; its first, aligned, frame is the head          */
 };
 enum lru_batch { LRU_ON, LRU_ADD, LRU_MLOCK, LRU_LAZYFREE, LRU_BATCHES };
@@ -118,7 +120,7 @@ struct frame {
     };
     u32 more;       /* of a level-1 table: list of tables deposited for its 2 MiB pages                        */
     u32 inode;      /* handle of the page cache that holds it; 0: none                                         */
-    u32 index;      /* its page number there                                                                   */
+    u32 index;      /* its page number there; with FRAME_SWAPCACHE its slot                                    */
     u8 kind, flags;
     u8 order;       /* of the free block or of the folio                                                       */
     u8 lru;         /* enum lru_batch it waits in (low 2 bits), CPU of the batch above                         */
@@ -179,6 +181,7 @@ struct mm {
     struct vma *found[16];                /* vma_find()'s last answers, by address                            */
     u32 map_count, rand;
     u64 rss[RSS_KINDS], tables;
+    u64 swapped;                          /* its swap entries                                                  */
     u64 hugetlb;                          /* pages mapped from hugetlb pools                                   */
     u64 peak_rss, peak_tables, peak_vm;
     u64 total_vm, exec_vm, stack_vm, data_vm, locked_vm;
@@ -357,6 +360,18 @@ struct pool {
 };
 enum { POOL_2M, POOL_1G, POOLS };
 
+/* The swap device (swap.c). */
+struct swap_slot { u32 count, frame; };
+struct swap {
+    struct swap_slot *slot;
+    u8 *bytes;                            /* what pages hold; NULL: contents are not kept                      */
+    u64 slots, total;                     /* with the header's; that can be used                              */
+    u64 used, next, cached;
+    u64 in, out;                          /* pages read and written                                            */
+    u32 hand;                             /* of reclaim: a frame number                                        */
+    bool on;
+};
+
 #define INODE_HASH 256
 struct kernel {
     struct hw hw;
@@ -375,6 +390,7 @@ struct kernel {
     struct thp thp;
     struct { struct mm *first, *at; u64 address, due_ns; } scan; /* khugepaged: its list and its cursor       */
     struct pool pool[POOLS];
+    struct swap swap;
     u64 committed, totalram;
     struct mm *mms;
     u32 index_nodes, index_pages;         /* free ones (vma_index.c); pages of the heap they came from        */

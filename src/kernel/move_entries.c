@@ -26,6 +26,8 @@ static bool move_table(struct gather *g, u64 *pmd, u64 from, u64 to, u64 len)
 /* A moved page counts as written; write protection by userfaultfd is lost when the registration does not move. */
 static u64 moved(const struct kernel *k, u64 e, bool drop_wp)
 {
+    if (pte_swap(e))
+        return (drop_wp ? e & ~SWP_UFFD_WP : e) | (k->cfg.soft_dirty ? SWP_SOFT_DIRTY : 0);
     if (!pte_present(e))
         return drop_wp && e == (PTE_MARKER | PTE_MARK_WP) ? 0 : e;
     return (drop_wp ? e & ~PTE_UFFD_WP : e) | (k->dirty_bits & PTE_SOFT_DIRTY);

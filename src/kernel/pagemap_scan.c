@@ -75,7 +75,7 @@ static u64 category(const struct walk *w, struct kernel *k, u64 e, bool huge)
     u64 c = w->of_vma | (huge ? MM_PAGE_IS_HUGE : 0) | (pte_wp(e) ? 0 : MM_PAGE_IS_WRITTEN);
 
     if (!pte_present(e))
-        return c | (e ? MM_PAGE_IS_SWAPPED : 0) | (pte_marker(e) && (e & PTE_MARK_GUARD) ? MM_PAGE_IS_GUARD : 0);
+        return c | (e ? MM_PAGE_IS_SWAPPED : 0) | (pte_swap(e) && (e & SWP_SOFT_DIRTY) ? MM_PAGE_IS_SOFT_DIRTY : 0) | (pte_marker(e) && (e & PTE_MARK_GUARD) ? MM_PAGE_IS_GUARD : 0);
     c |= MM_PAGE_IS_PRESENT | (e & PTE_SOFT_DIRTY ? MM_PAGE_IS_SOFT_DIRTY : 0);
     if (pte_counted(e))
         return c | (frame_of_file(frame_at(k, pte_pfn(e))) && (w->mask_any & MM_PAGE_IS_FILE) ? MM_PAGE_IS_FILE : 0);
@@ -91,7 +91,7 @@ static void protect(struct walk *w, u64 *e, u64 va, bool huge)
     if (pte_present(n))
         n = (n | PTE_UFFD_WP) & ~X86_PTE_RW;
     else
-        n |= PTE_MARKER | PTE_MARK_WP;
+        n |= pte_swap(n) ? SWP_UFFD_WP : PTE_MARKER | PTE_MARK_WP;
     if (pte_present(n) && huge)
         gather_pmd(&w->g, va);
     else

@@ -259,7 +259,7 @@ void mm_rss(const struct proc *p, struct mm_rss *out)
     u64 now = mm->rss[RSS_ANON] + mm->rss[RSS_FILE] + mm->rss[RSS_SHMEM];
     u64 peak = now > mm->peak_rss ? now : mm->peak_rss;
     *out = (struct mm_rss){ .anon_pages = mm->rss[RSS_ANON], .file_pages = mm->rss[RSS_FILE],
-                            .shmem_pages = mm->rss[RSS_SHMEM], .table_pages = mm->tables,
+                            .shmem_pages = mm->rss[RSS_SHMEM], .swap_pages = mm->swapped, .table_pages = mm->tables,
                             .total_vm_pages = mm->total_vm, .locked_pages = mm->locked_vm,
                             .peak_rss_pages = peak > p->last.peak_rss_pages ? peak : p->last.peak_rss_pages,
                             .peak_table_pages = mm->peak_tables, .map_count = mm->map_count };

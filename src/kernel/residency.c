@@ -17,6 +17,8 @@ static u8 in_core(const struct vma *v, u64 va)
     e = e && pmd_table(*e) ? pgtable_find(v->mm, va, 0) : NULL;
     if (e && pte_present(*e))
         return 1;
+    if (e && pte_swap(*e))
+        return swap_cached(v->mm->k, *e);
     if (!v->file)
         return 0;
     return cache_has(v->file->inode, index);

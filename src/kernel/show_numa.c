@@ -4,7 +4,7 @@
  * often.  A hugetlb page counts as one.  The zero page, the vdso and other special pages are not counted. */
 #include "calls.h"
 
-struct numa { u64 pages, anon, dirty, active, mapmax; };
+struct numa { u64 pages, anon, dirty, active, mapmax, swapcache; };
 
 static void note_locked(struct mm *mm, struct frame *f, u64 va, void *locked)
 {
@@ -33,6 +33,7 @@ static void add(struct numa *n, struct kernel *k, struct frame *f, u64 e, bool a
     n->anon += anon;
     n->dirty += (e & X86_PTE_D) || (hugetlb ? f->flags & FRAME_DIRTY : frame_is_dirty(k, f));
     n->active += !hugetlb && is_active(k, f);
+    n->swapcache += (f->flags & FRAME_SWAPCACHE) != 0;
     n->mapmax = f->mapped > n->mapmax ? f->mapped : n->mapmax;
 }
 
@@ -110,6 +111,8 @@ static void show_vma(const struct vma *v, const struct pw_out *out)
         put_number(&t, " mapped=", n.pages);
     if (n.mapmax > 1)
         put_number(&t, " mapmax=", n.mapmax);
+    if (n.swapcache)
+        put_number(&t, " swapcache=", n.swapcache);
     if (n.active < n.pages && !(v->flags & VM_HUGETLB))
         put_number(&t, " active=", n.active);
     if (n.pages) {

@@ -40,7 +40,7 @@ static u64 word_of(const struct kernel *k, const struct place *at, u64 addr)
         return word;
     word |= pte_wp(*e) ? PM_UFFD_WP : 0;
     if (!pte_present(*e))
-        return word | PM_SWAP | (k->q.guard_files && (*e & PTE_MARK_GUARD) ? PM_GUARD : 0);
+        return word | PM_SWAP | (pte_swap(*e) && (*e & SWP_SOFT_DIRTY) ? PM_SOFT_DIRTY : 0) | (pte_marker(*e) && k->q.guard_files && (*e & PTE_MARK_GUARD) ? PM_GUARD : 0);
     word |= PM_PRESENT | (*e & PTE_SOFT_DIRTY ? PM_SOFT_DIRTY : 0);
     if (*e & PTE_SPECIAL)
         return word | (at->huge ? PM_FILE : 0); /* the huge zero page is a page that is not anonymous */

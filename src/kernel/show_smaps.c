@@ -10,7 +10,7 @@
 struct sums {
     u64 rss, pss, pss_dirty, pss_locked, pss_of[FRAME_KINDS];
     u64 shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, lazyfree;
-    u64 huge[FRAME_KINDS], shared_hugetlb, private_hugetlb;
+    u64 swap, swap_pss, huge[FRAME_KINDS], shared_hugetlb, private_hugetlb;
 };
 
 static void add_page(const struct vma *v, struct sums *s, struct frame *f, u64 e)
@@ -33,6 +33,12 @@ static void add_page(const struct vma *v, struct sums *s, struct frame *f, u64 e
         s->anonymous += PAGE_BYTES;
         s->lazyfree += (f->flags & FRAME_LAZYFREE) && !dirty ? PAGE_BYTES : 0;
     }
+}
+
+static void add_swapped(const struct kernel *k, struct sums *s, u64 e)
+{
+    s->swap += PAGE_BYTES;
+    s->swap_pss += (PAGE_BYTES << PSS_LG2) / swap_users(k, e);
 }
 
 /* Pages of a pool are in no other sum. */
@@ -64,6 +70,8 @@ static void add_vma(const struct vma *v, struct sums *s)
         for (const u64 *e = sp.pte; e && va < next; va += PAGE_BYTES, e++)
             if (pte_counted(*e))
                 add_page(v, s, frame_at(k, pte_pfn(*e)), *e);
+            else if (pte_swap(*e))
+                add_swapped(k, s, *e);
     }
 }
 
@@ -122,7 +130,7 @@ static void put_sums(const struct sums *s, bool rollup, const struct pw_out *out
         { "LazyFree:", s->lazyfree, false }, { "AnonHugePages:", s->huge[FRAME_ANON], false },
         { "ShmemPmdMapped:", s->huge[FRAME_SHMEM], false }, { "FilePmdMapped:", s->huge[FRAME_FILE], false },
         { "Shared_Hugetlb:", s->shared_hugetlb, false }, { "Private_Hugetlb:", s->private_hugetlb, false },
-        { "Swap:", 0, false }, { "SwapPss:", 0, false }, { "Locked:", s->pss_locked >> PSS_LG2, false },
+        { "Swap:", s->swap, false }, { "SwapPss:", s->swap_pss >> PSS_LG2, false }, { "Locked:", s->pss_locked >> PSS_LG2, false },
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++)

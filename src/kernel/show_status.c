@@ -38,7 +38,7 @@ void mm_show_status(const struct proc *p, const struct pw_out *out)
         { "RssAnon:\t", r.anon_pages }, { "RssFile:\t", r.file_pages }, { "RssShmem:\t", r.shmem_pages },
         { "VmData:\t", mm->data_vm }, { "VmStk:\t", mm->stack_vm }, { "VmExe:\t", text },
         { "VmLib:\t", mm->exec_vm - (text < mm->exec_vm ? text : mm->exec_vm) }, { "VmPTE:\t", mm->tables },
-        { "VmSwap:\t", 0 }, { "HugetlbPages:\t", mm->hugetlb },
+        { "VmSwap:\t", mm->swapped }, { "HugetlbPages:\t", mm->hugetlb },
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         put_line(out, rows[i].name, 0, rows[i].pages);
@@ -102,8 +102,8 @@ void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
     u64 total = k->totalram >> PAGE_LG2;
     const struct { const char *name; u64 pages; } rows[] = {
         { "MemTotal:", total }, { "MemFree:", k->free_frames }, { "MemAvailable:", k->free_frames + cache -
-        k->kind_frames[FRAME_SHMEM] }, { "Buffers:", 0 }, { "Cached:", cache }, { "SwapCached:", 0 },
-        { "SwapTotal:", 0 }, { "SwapFree:", 0 }, { "AnonPages:", k->mapped_frames[FRAME_ANON] },
+        k->kind_frames[FRAME_SHMEM] }, { "Buffers:", 0 }, { "Cached:", cache }, { "SwapCached:", k->swap.cached },
+        { "SwapTotal:", k->swap.on ? k->swap.total : 0 }, { "SwapFree:", k->swap.on ? k->swap.total - k->swap.used : 0 }, { "AnonPages:", k->mapped_frames[FRAME_ANON] },
         { "Mapped:", k->mapped_frames[FRAME_FILE] + k->mapped_frames[FRAME_SHMEM] }, { "Shmem:", k->kind_frames[FRAME_SHMEM] }, { "PageTables:", k->kind_frames[FRAME_TABLE] },
         { "CommitLimit:", limits_commit_pages(k) }, { "Committed_AS:", k->committed },
         { "AnonHugePages:", k->pmd_mapped[FRAME_ANON] * PTRS_PER_TABLE },

@@ -21,7 +21,7 @@ void kernel_show_vmstat(const struct kernel *k, const struct pw_out *out)
         { "nr_free_pages", k->free_frames },
         { "nr_anon_pages", k->mapped_frames[FRAME_ANON] },
         { "nr_mapped", k->mapped_frames[FRAME_FILE] + k->mapped_frames[FRAME_SHMEM] },
-        { "nr_file_pages", k->kind_frames[FRAME_FILE] + k->kind_frames[FRAME_SHMEM] - 1 }, /* not the vdso's frame */
+        { "nr_file_pages", k->kind_frames[FRAME_FILE] + k->kind_frames[FRAME_SHMEM] + k->swap.cached - 1 }, /* not the vdso's frame */
         { "nr_shmem", k->kind_frames[FRAME_SHMEM] },
         { "nr_shmem_hugepages", frames_huge_cached(k, FRAME_SHMEM) / PTRS_PER_TABLE },
         { "nr_shmem_pmdmapped", k->pmd_mapped[FRAME_SHMEM] },
@@ -31,7 +31,10 @@ void kernel_show_vmstat(const struct kernel *k, const struct pw_out *out)
         { "nr_foll_pin_acquired", k->pins_ever },
         { "nr_foll_pin_released", k->pins_ever - k->pins },
         { "nr_page_table_pages", k->kind_frames[FRAME_TABLE] },
+        { "nr_swapcached", k->swap.cached },
         { "nr_hugetlb", k->kind_frames[FRAME_HUGETLB] },
+        { "pswpin", k->swap.in },
+        { "pswpout", k->swap.out },
         { "pgfault", k->faults },
         { "pgmajfault", k->major_faults },
         { "thp_fault_alloc", huge->anon_alloc },

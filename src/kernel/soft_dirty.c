@@ -10,6 +10,8 @@ enum { CLEAR_ALL = 1, CLEAR_ANON, CLEAR_FILE, CLEAR_SOFT_DIRTY, CLEAR_PEAK };
 
 static void clear_entry(struct kernel *k, u64 *e, u64 clear)
 {
+    if (pte_swap(*e) && (clear & PTE_SOFT_DIRTY))
+        pte_store(k, e, *e & ~SWP_SOFT_DIRTY);
     if (pte_present(*e) && (*e & clear))
         pte_store(k, e, *e & ~clear);
 }

@@ -190,6 +190,8 @@ void gather_put(struct gather *g, struct frame *f)
 {
     struct frame *head = folio_of(g->mm->k, f);
 
+    if (RARE(f->kind == FRAME_ANON && (f->flags & FRAME_SWAPCACHE)))
+        swap_unmapped(g->mm->k, f);
     take_slot(g, f);
     if (head->refs == 1 && !head->mapped)
         doom(g, head);

@@ -42,6 +42,13 @@ static long move_page(const struct moving *m, u64 *from, u64 *to, u64 src, u64 d
         return -MM_EEXIST;
     if (!e)
         return m->mode & MM_UFFD_MOVE_ALLOW_SRC_HOLES ? 0 : -MM_ENOENT;
+    if (pte_swap(e)) {
+        if (!(e & SWP_EXCLUSIVE))
+            return -MM_EBUSY;
+        pte_store(k, from, 0);
+        pte_store(k, to, e | (k->cfg.soft_dirty ? SWP_SOFT_DIRTY : 0));
+        return 0;
+    }
     if (!pte_present(e))
         return -MM_EFAULT;
     if (e & PTE_SPECIAL) {

@@ -44,6 +44,14 @@ static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, uns
     struct frame *f;
     u64 old = *e;
 
+    if (pte_swap(old)) {
+        if (how & ZAP_CACHE_ONLY)
+            return;
+        pte_store(mm->k, e, 0);
+        mm->swapped--;
+        swap_put(mm->k, old);
+        return;
+    }
     if (!pte_present(old)) {
         if (marker_goes(v, old, how))
             pte_store(mm->k, e, 0);

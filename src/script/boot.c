@@ -142,12 +142,11 @@ static bool opt_thp(struct interp *in, struct wish *w, struct word v)
 
 static bool opt_swap(struct interp *in, struct wish *w, struct word v)
 {
-    u64 bytes;
-
-    (void)w;
-    if (!word_number(v, &bytes))
+    if (!word_number(v, &w->kernel.swap_bytes))
         return fail(in, "not a size:", &v);
-    return bytes ? fail(in, "swap is not modelled yet", NULL) : true;
+    if (w->kernel.swap_bytes > in->options.ram_max_bytes || w->kernel.swap_bytes >> 44)
+        return fail(in, "too large a swap device:", &v);
+    return true;
 }
 
 static bool opt_kpti(struct interp *in, struct wish *w, struct word v)

@@ -46,6 +46,8 @@ static const struct command {
     { "punch", cmd_punch, 4, 4, NEED_KERNEL, "punch NAME OFFSET LENGTH" },
     { "meminfo", cmd_meminfo, 1, 1, NEED_KERNEL, "meminfo" },
     { "buddyinfo", cmd_buddyinfo, 1, 1, NEED_KERNEL, "buddyinfo" },
+    { "swapoff", cmd_swapoff, 1, 1, NEED_KERNEL, "swapoff" },
+    { "swapon", cmd_swapon, 1, 1, NEED_KERNEL, "swapon" },
     { "unpin", cmd_unpin, 2, 3, NEED_KERNEL, "unpin PINS [dirty]" },
     { "scatter", cmd_scatter, 2, 2, NEED_KERNEL, "scatter PINS" },
     { "phys_to_virt", cmd_phys_to_virt, 2, 2, NEED_KERNEL, "phys_to_virt PA" },

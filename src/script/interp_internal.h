@@ -88,7 +88,7 @@ command_fn cmd_machine, cmd_boot, cmd_explain, cmd_check, cmd_clock;
 command_fn cmd_set, cmd_get, cmd_poke, cmd_peek, cmd_access, cmd_invlpg, cmd_invpcid;
 command_fn cmd_invlpga, cmd_invlpgb, cmd_tlbsync;
 command_fn cmd_tlb, cmd_psc, cmd_walk, cmd_stats, cmd_tlbstate;
-command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo, cmd_vmstat;
+command_fn cmd_proc, cmd_file, cmd_truncate, cmd_close, cmd_punch, cmd_meminfo, cmd_buddyinfo, cmd_vmstat, cmd_swapoff, cmd_swapon;
 command_fn cmd_sys, cmd_khugepaged;               /* sys_cmds.c                                                  */
 
 typedef bool process_fn(struct interp *in, struct process *p, const struct words *w);

@@ -133,6 +133,9 @@ bool cmd_buddyinfo(struct interp *in, const struct words *w) { (void)w; return l
 
 bool cmd_vmstat(struct interp *in, const struct words *w) { (void)w; return listing(in, kernel_show_vmstat); }
 
+bool cmd_swapoff(struct interp *in, const struct words *w) { (void)w; done_value(in, kernel_swapoff(in->kernel)); return true; }
+bool cmd_swapon(struct interp *in, const struct words *w) { (void)w; done_value(in, kernel_swapon(in->kernel)); return true; }
+
 bool cmd_check(struct interp *in, const struct words *w)
 {
     const char *broken = mm_check(in->kernel);

@@ -73,6 +73,9 @@ static void collapsible(void)
 }
 static void cow(void) { small(); must(proc_fork(p, 0, "child", 0, &child)); }
 static void cow_thp(void) { thp(); must(proc_fork(p, 0, "child", 0, &child)); }
+static void swapped(void) { small(); must(mm_madvise(p, A, 8 * PG, MM_MADV_PAGEOUT)); }
+static void swapped_collapsible(void) { collapsible(); must(mm_madvise(p, A + 4 * PG, 3 * PG, MM_MADV_PAGEOUT)); }
+static void swapped_cow(void) { swapped(); must(proc_fork(p, 0, "child", 0, &child)); must(bench_read(&b, A)); }
 static void stack(void) { must(mm_setup_stack(p, 0x7ffffffde000, 0x7ffffffff000)); }
 static void pool(void) { must(kernel_sys_write(k, "hugepages/hugepages-2048kB/nr_hugepages", "4")); }
 static void hugetlb(void)
@@ -163,7 +166,7 @@ static long advise_free(void) { return advise(0, 8, MM_MADV_FREE); }
 static long advise_cold(void) { return advise(0, 8, MM_MADV_COLD); }
 static long free_part(void) { return advise(3, 20, MM_MADV_FREE); }
 static long advise_remove(void) { return advise(1, 2, MM_MADV_REMOVE); }
-static long advise_willneed(void) { return advise(0, 40, MM_MADV_WILLNEED); }
+static long advise_willneed(void) { return advise(0, file ? 40 : 8, MM_MADV_WILLNEED); }
 static long advise_populate(void) { return advise(0, 8, MM_MADV_POPULATE_WRITE); }
 static long advise_read(void) { return advise(0, 8, MM_MADV_POPULATE_READ); }
 static long advise_guard(void) { return advise(0, 8, MM_MADV_GUARD_INSTALL); }
@@ -229,6 +232,9 @@ static long do_pin(void)
         mm_unpin(k, page, (u64)r, false);
     return r >= 0 && r < 8 ? -MM_ENOMEM : r;
 }
+static long do_pageout(void) { return advise(0, 8, MM_MADV_PAGEOUT); }
+static long fault_back(void) { return bench_read(&b, A + PG); }
+static long do_swapoff(void) { return kernel_swapoff(k); }
 static long do_khugepaged(void) { kernel_khugepaged(k); return 0; }
 static long do_pool(void) { return kernel_sys_write(k, "hugepages/hugepages-2048kB/nr_hugepages", "4"); }
 
@@ -241,7 +247,8 @@ enum { SAME_MAPS = 1,   /* after a failure the mappings are as before; else they
        OTHERWISE = 16,  /* a success although an allocation failed may do less, or do it with smaller pages           */
        ONCE = 32,       /* doing it again is something else                                                           */
        AGAIN = 64,      /* EAGAIN, too: mlock's when populating, madvise's when changing mappings                      */
-       SEGV = 128 };    /* SIGSEGV, too: the stack could not grow                                                     */
+       SEGV = 128,      /* SIGSEGV, too: the stack could not grow                                                     */
+       INVAL = 256 };   /* EINVAL, too: MADV_COLLAPSE could not bring in what is on the swap device                    */
 static const struct scenario {
     const char *name;
     void (*setup)(void);
@@ -349,6 +356,22 @@ static const struct scenario {
     S(small, do_clear_refs, -MM_ENOMEM, SAME_MAPS),
     S(cow, do_pin, -MM_ENOMEM, SAME_MAPS),
     S(collapsible, do_khugepaged, -MM_ENOMEM, SAME_MAPS | OTHERWISE),
+    S(small, do_pageout, -MM_ENOMEM, SAME_MAPS | TAKES),
+    S(thp, do_pageout, -MM_ENOMEM, SAME_MAPS | TAKES),
+    S(swapped, fault_back, KILLED, SAME_MAPS),
+    S(swapped, fault_cow, KILLED, SAME_MAPS),
+    S(swapped_cow, fault_cow, KILLED, SAME_MAPS),
+    S(swapped_cow, fault_child, KILLED, SAME_MAPS),
+    S(swapped_cow, do_pageout, KILLED, SAME_MAPS | TAKES),
+    S(swapped, do_fork, -MM_ENOMEM, SAME_MAPS),
+    S(swapped_cow, do_fork, -MM_ENOMEM, SAME_MAPS),
+    S(swapped, advise_populate, -MM_ENOMEM, SAME_MAPS | PREFIX),
+    S(swapped, advise_willneed, -MM_ENOMEM, SAME_MAPS),
+    S(swapped, remap_move, -MM_ENOMEM, SAME_MAPS | ONCE),
+    S(swapped, do_mlock, -MM_ENOMEM, OTHER_MAPS | AGAIN),
+    S(swapped, do_swapoff, -MM_ENOMEM, SAME_MAPS | ONCE),
+    S(swapped_cow, do_swapoff, -MM_ENOMEM, SAME_MAPS | ONCE),
+    S(swapped_collapsible, advise_collapse, -MM_ENOMEM, SAME_MAPS | OTHERWISE | INVAL),
     S(nothing, do_pool, -MM_ENOMEM, SAME_MAPS | OTHERWISE),
 #undef S
 };
@@ -414,6 +437,7 @@ static void start(void)
 
     kernel_config_init(&cfg);
     cfg.soft_dirty = true;
+    cfg.swap_bytes = 1 << 20;
     bench_start(&b, 1, RAM, &cfg, 8 << 20);
     k = b.k;
     p = b.p;
@@ -460,7 +484,8 @@ static void leave(const char *name, u64 nth)
 
 static bool allowed(const struct scenario *s, long r)
 {
-    return r >= 0 || r == s->error || ((s->how & AGAIN) && r == -MM_EAGAIN) || ((s->how & SEGV) && r == SEGV_MAP);
+    return r >= 0 || r == s->error || ((s->how & AGAIN) && r == -MM_EAGAIN) || ((s->how & SEGV) && r == SEGV_MAP) ||
+           ((s->how & INVAL) && r == -MM_EINVAL);
 }
 
 /* true: there was an nth allocation.  never: what the call leaves behind when none fails. */

@@ -400,12 +400,25 @@ static bool make_files(void)
     return true;
 }
 
+/* The program's own pages are all there before anything is counted. */
+static void settle_in(void)
+{
+    extern char __executable_start[], etext[], end[];
+    const uintptr_t page = 4096, text = (uintptr_t)__executable_start & ~(page - 1), code_end = ((uintptr_t)etext + page - 1) & ~(page - 1);
+
+    madvise((void *)text, code_end - text, 22); /* MADV_POPULATE_READ; unknown before 5.14                        */
+    for (uintptr_t at = code_end; at < (uintptr_t)end; at += page)
+        if (madvise((void *)at, page, 23))      /* MADV_POPULATE_WRITE; read-only pages refuse it                  */
+            madvise((void *)at, page, 22);
+}
+
 const char *native_begin(void)
 {
     struct sigaction act = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER };
     pthread_t thread;
     char *src;
 
+    settle_in();
     n.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     n.clear_refs = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
     n.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
