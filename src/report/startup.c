@@ -51,15 +51,17 @@ struct startup_code startup_code(const struct results *r)
     struct startup_code c = { .functions = 0 };
     struct startup_function f;
     struct startup s;
-    u64 bytes = 0;
+    u64 bytes = 0, pages = 0;
 
     startup_begin(&s, r);
     find_code(r, s.program, &c);
     while (startup_next(&s, &f)) {
         c.functions++;
         bytes += f.bytes.n;
+        pages += f.pages.n;
     }
-    c.needed_pages = c.functions ? num_of((bytes + PAGE_BYTES - 1) / PAGE_BYTES) : NUM_UNKNOWN;
+    /* Of a stripped program most functions have no names: then nobody knows.                                    */
+    c.needed_pages = c.functions && c.used_pages.known && 10 * pages >= 9 * c.used_pages.n ? num_of((bytes + PAGE_BYTES - 1) / PAGE_BYTES) : NUM_UNKNOWN;
     return c;
 }
 

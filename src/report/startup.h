@@ -18,7 +18,8 @@ struct startup {
 void startup_begin(struct startup *s, const struct results *r);
 bool startup_next(struct startup *s, struct startup_function *f);
 
-/* The program's code at the end; needed: if what ran of each function lay side by side. */
+/* The program's code at the end; needed: if what ran of each function lay side by side, unknown
+ * when too few of the functions have names. */
 struct startup_code { size_t functions; struct num mapped_pages, used_pages, needed_pages; };
 struct startup_code startup_code(const struct results *r);
 

@@ -48,6 +48,7 @@ struct sim {
     void *fault_ctx;
     struct timeline *timeline;    /* these two: NULL until somebody was watched                                */
     struct where *where;
+    u64 work;                     /* that it has done                                                          */
     u64 next_close;               /* work at which the open interval ends; ~0 while nobody is watched          */
     u32 heat_column;              /* of the open interval                                                      */
     bool check_flush;             /* the checker for missing invalidations is on                               */

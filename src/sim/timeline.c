@@ -15,7 +15,6 @@
 #define FIRST_LENGTH 1024u
 
 struct timeline {
-    u64 work;                      /* done so far                                                              */
     u64 length;                    /* of an interval                                                           */
     u32 closed;
     struct sim_counters last;      /* when the last interval was closed                                        */
@@ -112,8 +111,8 @@ void sim_worked(struct sim *s, u64 work)
 {
     if (RARE(work >= s->next_close))
         pass(s, work);
-    if (s->timeline && work > s->timeline->work)
-        s->timeline->work = work;
+    if (work > s->work)
+        s->work = work;
 }
 
 void sim_watch(struct sim *s, struct proc *p)
@@ -121,6 +120,7 @@ void sim_watch(struct sim *s, struct proc *p)
     s->watched = p;
     s->next_close = ~(u64)0;
     s->heat_column = 0;
+    s->work = 0;
     if (!p || !(s->timeline || (s->timeline = sim_alloc(s, sizeof *s->timeline, 64))) || !where_begin(s)) {
         s->watched = NULL;
         return;
@@ -141,7 +141,7 @@ void sim_each_interval(struct sim *s, void (*see)(void *ctx, const struct sim_in
     for (u32 i = 0; i < t->closed; i++)
         see(ctx, &t->at[i]);
     count(s, &now);
-    open = since(s, &now, t->work);
+    open = since(s, &now, s->work);
     see(ctx, &open);
 }
 

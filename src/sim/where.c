@@ -24,7 +24,7 @@
 struct where {
     u32 regions;
     u16 slot[SLOTS];             /* 0: empty, else region number + 1                                           */
-    struct sim_region *memo[MEMOS];
+    struct { u64 start; struct sim_region *region; } memo[MEMOS]; /* region NULL: none                         */
     struct sim_region region[SIM_REGIONS];
 
     u32 rows;
@@ -178,15 +178,17 @@ static __attribute__((noinline)) struct sim_region *find_region(struct where *w,
 
 static struct sim_region *region_at(struct where *w, u64 va)
 {
-    struct sim_region **memo = &w->memo[(va >> REGION_LG2) % MEMOS];
+    const u64 number = va >> REGION_LG2, start = number << REGION_LG2;
+    u32 i = (u32)(number % MEMOS);
 
-    if (!LIKELY(*memo && (*memo)->start == (va >> REGION_LG2) << REGION_LG2)) {
-        struct sim_region *r = find_region(w, va >> REGION_LG2, true);
+    if (!LIKELY(w->memo[i].start == start && w->memo[i].region)) {
+        struct sim_region *r = find_region(w, number, true);
         if (!r)
             return NULL;
-        *memo = r;
+        w->memo[i].start = start;
+        w->memo[i].region = r;
     }
-    return *memo;
+    return w->memo[i].region;
 }
 
 /* The mapping that has more of the costs than all others together has won, whatever the order of the votes. */

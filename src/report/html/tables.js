@@ -151,7 +151,7 @@ function startupTable(panel) {
   const t = sortable([{ title: 'order', get: (r) => -r[0], show: (v) => num(-v) }, { title: 'function', name: true, get: (r) => r[1] }, { title: 'ran first at instruction', get: (r) => r[2] },
     column('new pages', 3), column('faults', 4), column('pages mapped', 5), column('of those never used', 6)], rows, 0, { text: (r) => r[1] });
   panel.append(heading('Start-up: code pages in the order of first use', 'exact'),
-    read(`Of the program's own code ${pages(s.mapped_pages)} were mapped in the end and ${pages(s.used_pages)} used; laid out in the order of first use about ${pages(s.needed_pages)} would do. ` +
+    read(`Of the program's own code ${pages(s.mapped_pages)} were mapped in the end and ${pages(s.used_pages)} used; laid out in the order of first use about ${pages(s.needed_pages)} would do (unknown where functions have no names). ` +
       'Functions that were the first to use a code page, or took a fault there; a fault maps neighbours, too, and some of those are never used. pagewalk report --symbol-order FILE writes the order as a linker takes it.'),
     h('div', { class: 'bar' }, t.find, t.count), t.element);
 }
