@@ -136,12 +136,8 @@ static void free_entries(struct gather *g, u64 *e, u64 va, u64 end, bool cold_on
     struct kernel *k = g->mm->k;
 
     for (u64 n; va < end; va += n * PAGE_BYTES, e += n) {
-        if (pte_swap(*e) && !cold_only) { /* MADV_FREE: nobody will miss it */
-            u64 old = *e;
-            pte_store(k, e, 0);
-            g->mm->swapped--;
-            swap_put(k, old);
-        }
+        if (pte_swap(*e) && !cold_only)   /* MADV_FREE: nobody will miss it */
+            swap_zap(g->mm, e);
         struct frame *f = pte_counted(*e) ? frame_at(k, pte_pfn(*e)) : NULL;
         n = 1;
         if (!f)
@@ -191,23 +187,6 @@ static long lazyfree(struct vma *v, u64 start, u64 end)
     return 0;
 }
 
-/* Folios of anonymous memory that nobody shares go to the swap device, page by page. */
-static void page_out(struct vma *v, u64 start, u64 end)
-{
-    for (u64 va = start, next; va < end; va = next) {
-        struct span s = pgtable_span(v->mm, va, end);
-        next = s.end;
-        if (s.pmd && pmd_huge(*s.pmd) && pte_counted(*s.pmd) && frame_at(v->mm->k, pte_pfn(*s.pmd))->kind == FRAME_ANON &&
-            !folio_shared(v->mm->k, frame_at(v->mm->k, pte_pfn(*s.pmd))) && folio_split(v->mm->k, frame_at(v->mm->k, pte_pfn(*s.pmd))))
-            s = pgtable_span(v->mm, va, end);
-        for (u64 *e = s.pte; e && va < next; va += PAGE_BYTES, e++) {
-            struct frame *f = pte_counted(*e) ? frame_at(v->mm->k, pte_pfn(*e)) : NULL;
-            if (f && f->kind == FRAME_ANON && (!(f->flags & FRAME_HUGE) || (!folio_shared(v->mm->k, f) && folio_split(v->mm->k, f))))
-                swap_page_out(v, e, va);
-        }
-    }
-}
-
 /* Without a swap device, or memory pressure, both only make the pages look old. */
 static long cold(struct vma *v, u64 start, u64 end, bool out)
 {
@@ -215,7 +194,7 @@ static long cold(struct vma *v, u64 start, u64 end, bool out)
         return -MM_EINVAL;
     free_range(v, start, end, true);
     if (out && v->mm->k->swap.on)
-        page_out(v, start, end);
+        swap_range_out(v, start, end);
     return 0;
 }
 

@@ -136,6 +136,16 @@ void swap_put(struct kernel *k, u64 e)
         unused_now(k, s);
 }
 
+/* The entry goes. */
+void swap_zap(struct mm *mm, u64 *e)
+{
+    u64 old = *e;
+
+    pte_store(mm->k, e, 0);
+    mm->swapped--;
+    swap_put(mm->k, old);
+}
+
 /* The page of the entry in the cache, read from the device if it must; NULL: no memory. */
 struct frame *swap_read(struct kernel *k, u64 e)
 {
@@ -231,7 +241,7 @@ long swap_willneed(struct vma *v, u64 start, u64 end)
 
 /* ---- mm_check() -------------------------------------------------------------------------------------------------------- */
 
-static u64 entries_of(const struct kernel *k, u64 slot)
+static u64 entries(const struct kernel *k)
 {
     u64 n = 0;
 
@@ -241,7 +251,7 @@ static u64 entries_of(const struct kernel *k, u64 slot)
                 struct span s = pgtable_span(mm, va, v->end);
                 next = s.end;
                 for (const u64 *e = v->flags & VM_HUGETLB ? NULL : s.pte; e && va < next; va += PAGE_BYTES, e++)
-                    n += pte_swap(*e) && (!slot || swp_slot(*e) == slot);
+                    n += pte_swap(*e);
             }
     return n;
 }
@@ -261,7 +271,7 @@ const char *swap_check(const struct kernel *k)
         if (f && (f->kind != FRAME_ANON || !(f->flags & FRAME_SWAPCACHE) || f->index != n))
             return "swap: a page in the cache does not know its slot";
     }
-    if (named != total || (k->swap.slots && entries_of(k, 0) != total))
+    if (named != total || (k->swap.slots && entries(k) != total))
         return "swap: entries miscounted";
     return used != k->swap.used || cached != k->swap.cached ? "swap: slots miscounted" : NULL;
 }

@@ -25,6 +25,7 @@ u64 swap_users(const struct kernel *k, u64 e);
 bool swap_cached(const struct kernel *k, u64 e);
 void swap_dup(struct kernel *k, u64 e);
 void swap_put(struct kernel *k, u64 e);
+void swap_zap(struct mm *mm, u64 *e);
 bool swap_take_slot(struct kernel *k, struct frame *f);
 void swap_forget(struct kernel *k, struct frame *f);
 bool swap_free_slot(struct kernel *k, struct frame *f);
@@ -35,8 +36,7 @@ long swap_willneed(struct vma *v, u64 start, u64 end);
 const char *swap_check(const struct kernel *k);
 
 /* swapout.c */
-bool swap_out(struct kernel *k, struct frame *f);
-bool swap_page_out(struct vma *v, u64 *e, u64 va);
+void swap_range_out(struct vma *v, u64 start, u64 end);
 void swap_balance(struct kernel *k);
 
 #endif

@@ -52,7 +52,7 @@ static void unmap_to_slot(struct mm *mm, struct frame *f, u64 va, void *arg)
 }
 
 /* The page leaves memory.  false: it cannot, nothing has changed. */
-bool swap_out(struct kernel *k, struct frame *f)
+static bool swap_out(struct kernel *k, struct frame *f)
 {
     if (!evictable(k, f) || !swap_take_slot(k, f))
         return false;
@@ -68,23 +68,49 @@ bool swap_out(struct kernel *k, struct frame *f)
     return true;
 }
 
-/* MADV_PAGEOUT of one page of 4 KiB that nobody else maps; what MADV_FREE gave away is dropped, unless it was written. */
-bool swap_page_out(struct vma *v, u64 *e, u64 va)
+/* ---- MADV_PAGEOUT ---------------------------------------------------------------------------------------------------- */
+
+/* One page of 4 KiB that nobody else maps; what MADV_FREE gave away is dropped, unless it was written. */
+static void page_out(struct vma *v, u64 *e, u64 va, struct frame *f)
 {
     struct kernel *k = v->mm->k;
-    struct frame *f = frame_at(k, pte_pfn(*e));
 
-    if (f->kind != FRAME_ANON || f->mapped != 1 || !k->swap.on)
-        return false;
+    if (f->mapped != 1)
+        return;
     if (!(f->flags & FRAME_LAZYFREE))
-        return swap_out(k, f);
-    if ((*e & X86_PTE_D) || (f->flags & FRAME_DIRTY)) {
+        swap_out(k, f);
+    else if ((*e & X86_PTE_D) || (f->flags & FRAME_DIRTY))
         f->flags &= (u8)~FRAME_LAZYFREE;
-        return false;
-    }
-    if (f->refs == 1 && f->lru == LRU_ON)
+    else if (f->refs == 1 && f->lru == LRU_ON)
         zap_single(v, va, va + PAGE_BYTES, 0);
-    return true;
+}
+
+/* The anonymous page that the entry maps, by itself; NULL: none, or others share its folio. */
+static struct frame *single(struct kernel *k, u64 e)
+{
+    struct frame *f = pte_counted(e) ? frame_at(k, pte_pfn(e)) : NULL;
+
+    if (!f || f->kind != FRAME_ANON)
+        return NULL;
+    return !(f->flags & FRAME_HUGE) || (!folio_shared(k, f) && folio_split(k, f)) ? f : NULL;
+}
+
+/* Linux may send a huge page out in one piece; here it goes page by page. */
+void swap_range_out(struct vma *v, u64 start, u64 end)
+{
+    struct kernel *k = v->mm->k;
+
+    for (u64 va = start, next; va < end; va = next) {
+        struct span s = pgtable_span(v->mm, va, end);
+        next = s.end;
+        if (s.pmd && pmd_huge(*s.pmd) && single(k, *s.pmd))
+            s = pgtable_span(v->mm, va, end);
+        for (u64 *e = s.pte; e && va < next; va += PAGE_BYTES, e++) {
+            struct frame *f = single(k, *e);
+            if (f)
+                page_out(v, e, va, f);
+        }
+    }
 }
 
 /* ---- memory runs short --------------------------------------------------------------------------------------------------- */

@@ -47,9 +47,7 @@ static void zap_entry(struct gather *g, const struct vma *v, u64 *e, u64 va, uns
     if (pte_swap(old)) {
         if (how & ZAP_CACHE_ONLY)
             return;
-        pte_store(mm->k, e, 0);
-        mm->swapped--;
-        swap_put(mm->k, old);
+        swap_zap(mm, e);
         return;
     }
     if (!pte_present(old)) {

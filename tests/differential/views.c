@@ -392,7 +392,7 @@ static void compare_shared(void)
 {
     struct proc *child;
     int gate[2];
-    pid_t pid;
+    pid_t pid = -1;
 
     play();
     same_arenas();
