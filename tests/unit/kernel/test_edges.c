@@ -114,6 +114,15 @@ static void pool_mappings_do_not_merge(void **state)
     assert_int_equal(mappings(), 2);
 }
 
+/* VM_SPECIAL: nor do those of the kernel's own pages, whatever they are called. */
+static void special_mappings_do_not_merge(void **state)
+{
+    (void)state;
+    assert_int_equal(mm_map_special(b.p, A, PG, MM_PROT_READ, "[vvar]"), 0);
+    assert_int_equal(mm_map_special(b.p, A + PG, PG, MM_PROT_READ, "[vvar]"), 0);
+    assert_int_equal(mappings(), 2);
+}
+
 static void populate_can_be_told_not_to_wait(void **state)
 {
     (void)state;
@@ -151,7 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_spurious_fault_changes_nothing), TEST(fork_copies_shared_entries_behind_guards),
-        TEST(parts_of_a_file_that_do_not_follow), TEST(pool_mappings_do_not_merge), TEST(populate_can_be_told_not_to_wait),
+        TEST(parts_of_a_file_that_do_not_follow), TEST(pool_mappings_do_not_merge), TEST(special_mappings_do_not_merge), TEST(populate_can_be_told_not_to_wait),
         TEST(a_grown_stack_can_be_whole_again), TEST(a_range_that_ends_in_nothing),
     };
     return cmocka_run_group_tests_name("kernel edges", tests, NULL, NULL);

@@ -24,7 +24,7 @@ struct taste { bool small, tame, as_is; };
 
 struct twins {
     struct box fast, slow;
-    u64 seed, record[LONGEST], faults, done;
+    u64 seed, record[LONGEST], faults, done, others;
     struct taste taste;
     bool pcide;
 };
@@ -93,7 +93,7 @@ static void register_write(struct twins *p)
     case 3: set_both(p, MMU_CR0, mmu_get(p->fast.m, 0, MMU_CR0) ^ X86_CR0_WP); break;
     case 4: set_both(p, MMU_CR4, cr4 ^ (pick(p, 2) ? X86_CR4_SMAP : X86_CR4_SMEP)); break;
     case 5: set_both(p, MMU_CR4, cr4 ^ (pick(p, 2) ? X86_CR4_PGE : X86_CR4_PKE)); break;
-    case 6: set_both(p, MMU_PKRU, pick(p, 64) << 2); break;
+    case 6: set_both(p, MMU_PKRU, pick(p, 64) << (pick(p, 16) ? 2 : 0)); break;
     }
 }
 
@@ -383,11 +383,12 @@ static void push(struct twins *p, u32 *n, u64 page, enum mmu_kind kind)
     p->record[(*n)++] = mmu_record(BASE_4K + page * 4096, kind, 0);
 }
 
-/* Pages of the next five directories: the structure cache has room for four. */
+/* Pages of the next five directories: the structure cache has room for four.  Round and round, more than TLBs hold. */
 static void push_others(struct twins *p, u32 *n, u64 pages)
 {
-    for (u64 i = 0; i < pages; i++)
+    for (u64 i = p->others; i < p->others + pages; i++)
         push(p, n, 512 + i % 5 * 512 + i / 5 % 430, MMU_LOAD);
+    p->others += pages;
 }
 
 /* Pages are loaded, so that caches hold them clean; then a page directory's entry goes, or leads out of memory, and nobody
