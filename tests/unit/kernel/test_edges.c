@@ -108,9 +108,12 @@ static void parts_of_a_file_that_do_not_follow(void **state)
 static void pool_mappings_do_not_merge(void **state)
 {
     (void)state;
+    struct mm_file_info info = { .path = "/huge", .size_bytes = 2 * M2, .ino = 7, .fs = MM_FS_HUGETLBFS, .writable = true,
+                                 .page_lg2 = 21 };
+    struct mm_file *f = mm_file_open(b.k, &info);
     assert_int_equal(kernel_sys_write(b.k, "hugepages/hugepages-2048kB/nr_hugepages", "4"), 0);
-    map(A, 512, RW, FIX | MM_MAP_HUGETLB, NULL, 0);
-    map(A + M2, 512, RW, FIX | MM_MAP_HUGETLB, NULL, 0);
+    map(A, 512, RW, MM_MAP_SHARED, f, 0);
+    map(A + M2, 512, RW, MM_MAP_SHARED, f, 512);
     assert_int_equal(mappings(), 2);
 }
 
