@@ -3,8 +3,16 @@
 
 _pagewalk_options() {
     case $1 in
+<<<<<<< HEAD
+    run) echo '--cpu --cpus --ram --record --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
+    replay) echo '--cpu --cpus --thp --kernel --fault-around --ram -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
+    whatif) echo '--json -j --jobs -q --quiet --help' ;;
+    advise) echo '--json -j --jobs --help' ;;
+    report) echo '--json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --help' ;;
+=======
     run) echo '--cpu --cpus --ram --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
+>>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
@@ -24,7 +32,11 @@ _pagewalk_program_index() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
+<<<<<<< HEAD
+        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --weight | --top | --record) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
+=======
         --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
+>>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -39,7 +51,7 @@ _pagewalk() {
     [[ $cur == = ]] && cur=
     [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run report diff cpus probe script help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run replay whatif advise report diff cpus probe script help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -58,13 +70,23 @@ _pagewalk() {
     --cpu)
         COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
+<<<<<<< HEAD
+    --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --baseline | --record | -o | --output)
+=======
     --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | -o | --output)
+>>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
         COMPREPLY=($(compgen -f -- "$cur"))
+        return ;;
+    --thp)
+        COMPREPLY=($(compgen -W 'always madvise never' -- "$cur"))
+        return ;;
+    --kernel)
+        COMPREPLY=($(compgen -W '6.18 6.12 6.1' -- "$cur"))
         return ;;
     --by | --weight)
         COMPREPLY=($(compgen -W 'instructions loads stores l1i_miss l1d_miss walks_i walks_d walk_reads walk_cycles minor major cow faults' -- "$cur"))
         return ;;
-    --cpus | --ram | --top | --fail-if) return ;;
+    --cpus | --ram | --top | --fail-if | --fault-around | --jobs | -j) return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$(_pagewalk_options "$command")" -- "$cur"))
@@ -73,7 +95,10 @@ _pagewalk() {
     case $command in
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     cpus) COMPREPLY=($(_pagewalk_profiles "$cur")) ;;
-    help) COMPREPLY=($(compgen -W 'run report diff cpus probe script help' -- "$cur")) ;;
+    whatif)
+        COMPREPLY=($(compgen -W 'cpu= cpus= thp=always thp=madvise thp=never pages=2m pages=4k kernel=6.12 kernel=6.1 fault-around= populate= hugepage=' -- "$cur"))
+        COMPREPLY+=($(compgen -f -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run replay whatif advise report diff cpus probe script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 } && complete -o filenames -F _pagewalk pagewalk

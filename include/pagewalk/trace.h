@@ -88,6 +88,12 @@ bool follow_access(struct follower *f, u64 va, u32 size_bytes, int kind, struct 
 /* The fork last followed was this process's beginning: its child is followed from now on. */
 bool follow_child(struct follower *f);
 
+/* What the program could have asked for: every mapping of this name is populated when it is made, or gets
+ * MADV_HUGEPAGE.  A name is a file's path or its last part, "[heap]", "anon 0xADDRESS" as the mappings of a results file
+ * are called, or "anon" for all without a name.  Copied; NULL: none. */
+enum follow_wish { FOLLOW_POPULATE, FOLLOW_HUGEPAGE, FOLLOW_WISHES };
+void follow_wish(struct follower *f, enum follow_wish wish, const char *name);
+
 struct proc *follow_proc(const struct follower *f);
 /* Who pays for what the kernel does. */
 struct sim_site *follow_call_site(struct follower *f);

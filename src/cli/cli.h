@@ -32,6 +32,8 @@ const struct command *command_find(const char *name);
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_whatif(int argc, char **argv);
+int cmd_advise(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_cpus(int argc, char **argv);
 int cmd_probe(int argc, char **argv);

@@ -53,7 +53,7 @@ static const char help_run[] =
 static const char help_replay[] =
 "usage: pagewalk replay [OPTION...] FILE.pw\n"
 "\n"
-"Runs the recording FILE.pw (of `pagewalk run --record FILE.pw`) again, without the program. Without options\n"
+"Runs the recording FILE.pw (see `pagewalk help run`) again, without the program. Without options\n"
 "the counts are those of the run; with options, what they would have been.\n"
 "\n"
 "What to change\n"
@@ -71,6 +71,42 @@ static const char help_replay[] =
 "\n"
 "Exit status: 0; 125 when the recording is cut off (what it holds is replayed), cannot be read, or an output\n"
 "cannot be written.\n";
+
+static const char help_whatif[] =
+"usage: pagewalk whatif [OPTION...] FILE.pw [--] SETTING[,SETTING...]...\n"
+"\n"
+"Replays the recording FILE.pw (see `pagewalk help run`) as it was and under other settings, side by\n"
+"side on this machine's processors, and shows a row for each. Settings joined by commas make one row.\n"
+"\n"
+"  cpu=PROFILE         another CPU's TLBs                 cpus=N             simulated CPUs\n"
+"  thp=WHEN            always, madvise, never             pages=4k|2m        no huge pages, or wherever they fit\n"
+"  kernel=VERSION      6.18, 6.12, 6.1                    fault-around=SIZE  of file mappings; 0: none\n"
+"  populate=MAPPING    filled when it is mapped, as by MAP_POPULATE\n"
+"  hugepage=MAPPING    as if the program had called madvise(MADV_HUGEPAGE); implies thp=madvise\n"
+"  MAPPING is a name in the report's list of mappings, the last part of a file's path, or anon for all memory\n"
+"  without a name.\n"
+"\n"
+"  --json FILE         the same as JSON; - is standard output, then no table is printed\n"
+"  -j, --jobs N        replays at a time (default: processors of this machine)\n"
+"  -q, --quiet         no table\n"
+"\n"
+"The change in run time is estimated from the counts, with every factor anywhere in a range: 0.4 to 1.5 cycles\n"
+"an instruction; 40 to 100 % of the cycles of walks and second-level hits seen; 1000 to 4000 cycles a fault;\n"
+"100 to 400 to zero and 200 to 800 to copy 4 KiB; 1000 to 5000 a shootdown.\n"
+"\n"
+"Exit status: 0; 125 when a replay failed or the recording is cut off.\n";
+
+static const char help_advise[] =
+"usage: pagewalk advise [OPTION...] FILE.pw\n"
+"\n"
+"Tries what could help the program recorded in FILE.pw (see `pagewalk help run`) - huge pages for\n"
+"all memory or for the mappings that cost most, populating what is faulted in page by page - and says in at most\n"
+"five sentences what would, by how much, and what it costs; or that nothing would.\n"
+"\n"
+"  --json FILE         the same as JSON; - is standard output, then no text is printed\n"
+"  -j, --jobs N        replays at a time (default: processors of this machine)\n"
+"\n"
+"Exit status: 0; 125 when a replay failed or the recording is cut off.\n";
 
 static const char help_report[] =
 "usage: pagewalk report [OPTION...] FILE\n"
@@ -159,6 +195,8 @@ static const char help_help[] =
 const struct command commands[] = {
     { "run", cmd_run, "run a program and say what virtual memory did to it", help_run },
     { "replay", cmd_replay, "run a recording again, with other settings", help_replay },
+    { "whatif", cmd_whatif, "what a recorded run would be under other settings", help_whatif },
+    { "advise", cmd_advise, "what would help a recorded run", help_advise },
     { "report", cmd_report, "show the results of an earlier run again", help_report },
     { "diff", cmd_diff, "compare two runs, and fail when something grew", help_diff },
     { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },

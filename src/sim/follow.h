@@ -15,11 +15,13 @@ struct follower {
     struct proc *proc, *being_born;
     struct { u64 pid; struct proc *proc; } child[FOLLOW_CHILDREN];
     unsigned cpu, cpus, specials;
+    u64 brk;                      /* the heap's end, as the program was last told                                    */
     char special[FOLLOW_SPECIALS][FOLLOW_NAME_BYTES]; /* names of special mappings                                   */
     struct sim_site site;         /* the system call instruction for which the kernel works now                      */
     struct follow_hooks hooks;
     void (*fold)(void *ctx, struct sim_site *s);
     void *fold_ctx;
+    char wish[FOLLOW_WISHES][256]; /* names; "": none                                                               */
     struct follow_count count[TRACE_CALLS];
     struct mm_file *file[TRACE_FILES];
 };

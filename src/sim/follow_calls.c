@@ -3,6 +3,7 @@
  * and where they differ the host's is adopted and the difference counted.  Called by follow.c. */
 #include "follow.h"
 
+#include "base/check.h"
 #include "base/text.h"
 
 /* A TRACE_CALL's words by name. */
@@ -194,6 +195,61 @@ static void report(const struct follower *f, u32 call, const struct call *c, lon
     f->hooks.differs(f->hooks.ctx, what.buf, was.buf, would.buf);
 }
 
+/* ---- wishes ------------------------------------------------------------------------------------------------------------ */
+
+void follow_wish(struct follower *f, enum follow_wish wish, const char *name)
+{
+    char *to = f->wish[wish], *end = to + sizeof f->wish[wish] - 1;
+    while (name && *name && to < end)
+        *to++ = *name++;
+    *to = 0;
+}
+
+static bool same(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *last = path;
+    for (; *path; path++)
+        if (*path == '/' && path[1])
+            last = path + 1;
+    return last;
+}
+
+static bool is_called(const char *name, const struct call *c, u64 start)
+{
+    struct text t = { 0 };
+    if (c->file)
+        return same(name, mm_file_path(c->file)) || same(name, last_part(mm_file_path(c->file)));
+    text_str(&t, "anon ");
+    text_0x(&t, start);
+    text_char(&t, 0);
+    return same(name, "anon") || same(name, t.buf);
+}
+
+/* The range is new; its rights say how it can be populated. */
+static void grant(struct follower *f, enum follow_wish wish, u64 start, u64 bytes, int prot, const struct call *c)
+{
+    const bool write = (prot & MM_PROT_WRITE) && !c->file;
+    mm_madvise(f->proc, start, page_up(bytes), wish == FOLLOW_HUGEPAGE ? MM_MADV_HUGEPAGE : write ? MM_MADV_POPULATE_WRITE : MM_MADV_POPULATE_READ);
+}
+
+static void grant_wishes(struct follower *f, u32 call, const struct call *c, u64 old_brk)
+{
+    for (int wish = 0; wish < FOLLOW_WISHES; wish++) {
+        const char *name = f->wish[wish];
+        if (RARE(name[0] && c->recorded >= 0 && call == TRACE_MMAP && is_called(name, c, (u64)c->recorded)))
+            grant(f, (enum follow_wish)wish, (u64)c->recorded, c->a[1], (int)c->a[2], c);
+        if (RARE(name[0] && call == TRACE_BRK_CALL && same(name, "[heap]") && old_brk && (u64)c->recorded > old_brk))
+            grant(f, (enum follow_wish)wish, page_up(old_brk), page_up((u64)c->recorded) - page_up(old_brk), MM_PROT_WRITE, c);
+    }
+}
+
 bool follow_call(struct follower *f, const struct trace_event *e)
 {
     const u64 *w = e->word;
@@ -207,6 +263,9 @@ bool follow_call(struct follower *f, const struct trace_event *e)
     sim_doing(f->sim, f->cpu, calls[call].name);
     modelled = calls[call].model(f->proc, &c);
     sim_doing(f->sim, f->cpu, "");
+    grant_wishes(f, call, &c, f->brk);
+    if (call == TRACE_BRK_CALL)
+        f->brk = (u64)c.recorded;
     f->count[call].calls++;
     f->count[call].errors += c.recorded < 0;
     if (modelled != c.recorded) {

@@ -202,7 +202,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
     return r->sim != NULL;
 }
 
-static bool begin_following(struct replay *r)
+static bool begin_following(struct replay *r, const struct replay_settings *s)
 {
     const struct follow_hooks hooks = { r, differs, mend };
     void *block = malloc(follow_bytes());
@@ -211,6 +211,8 @@ static bool begin_following(struct replay *r)
     r->mmu = sim_mmu(r->sim);
     r->follower = follow_create(block, r->sim, &hooks);
     follow_on_fold(r->follower, fold_call, r);
+    for (int i = 0; i < FOLLOW_WISHES; i++)
+        follow_wish(r->follower, (enum follow_wish)i, s->wish[i]);
     return true;
 }
 
@@ -224,7 +226,7 @@ struct replay *replay_open(const char *path, const struct replay_settings *s, st
         return NULL;
     }
     r->path = path;
-    if (!begin_session(r, s) || !begin_following(r)) {
+    if (!begin_session(r, s) || !begin_following(r, s)) {
         snprintf(err->text, sizeof err->text, "%s cannot be replayed: %s", path,
                  r->profile ? "no room for the simulated memory; try --ram with a smaller size" : "its CPU profile is not known here");
         replay_close(r);

@@ -6,6 +6,7 @@
 #define PAGEWALK_TRACE_REPLAY_H
 
 #include "pagewalk/sim.h"
+#include "pagewalk/trace.h"
 
 struct replay;
 struct replay_error { char text[512]; };   /* one sentence; begins with the file's name                             */
@@ -17,6 +18,7 @@ struct replay_settings {                   /* what is not given is as recorded  
     int thp;                               /* enum mm_thp; -1                                                       */
     u32 kernel_version;                    /* 618, 612, 601; 0: 618                                                 */
     u32 fault_around_bytes;                /* 4096: none; 0: Linux's default                                        */
+    const char *wish[FOLLOW_WISHES];       /* names of mappings (trace.h); NULL: none                               */
 };
 
 /* NULL: not a recording, or not enough memory; *err says what. */
@@ -30,6 +32,18 @@ bool replay_whole(const struct replay *r, struct replay_error *err);
 char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *err);
 struct replay_counts { u64 accesses, model_accesses; };   /* of the recording; of them, those that missed the first level or more */
 struct replay_counts replay_counts(const struct replay *r);
+
+/* What a replay came to, in numbers. */
+enum { REPLAY_TOP = 8 };
+struct replay_outcome {
+    u64 instructions;                      /* 0: the recording holds no results of its run                          */
+    u64 walks, walk_cycles, stlb_cycles;   /* cycles ESTIMATED                                                      */
+    u64 minor, major, faults[MM_FAULT_KINDS], copied_pages, zeroed_pages;
+    u64 peak_rss_pages, peak_table_pages, ipis;
+    struct { char name[64], kind[8]; u64 bytes, walk_cycles, minor; } top[REPLAY_TOP]; /* mappings by what they cost;
+                                                                                          name "": no more          */
+};
+void replay_outcome(const struct replay *r, struct replay_outcome *o);
 void replay_close(struct replay *r);
 
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * alternatives.c - reads what `pagewalk whatif` is asked for.  Called by whatif_cmd.c. */
+#include "cli/alternatives.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct choice { const char *word; int value; };
+
+static const struct choice thp[] = { { "always", MM_THP_ALWAYS }, { "madvise", MM_THP_MADVISE }, { "never", MM_THP_NEVER }, { NULL, 0 } };
+static const struct choice kernels[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 }, { NULL, 0 } };
+
+static bool choose(const char *command, const char *name, const char *value, const struct choice *c, int *to)
+{
+    for (; c->word; c++)
+        if (!strcmp(value, c->word)) {
+            *to = c->value;
+            return true;
+        }
+    bad_usage(command, "%s= does not know '%s'", name, value);
+    return false;
+}
+
+static bool set_cpu(const char *command, const char *v, struct replay_settings *s) { return (s->profile = find_profile(command, v)) != NULL; }
+static bool set_thp(const char *command, const char *v, struct replay_settings *s) { return choose(command, "thp", v, thp, &s->thp); }
+
+static bool set_kernel(const char *command, const char *v, struct replay_settings *s)
+{
+    int version;
+    if (!choose(command, "kernel", v, kernels, &version))
+        return false;
+    s->kernel_version = (u32)version;
+    return true;
+}
+
+static bool set_cpus(const char *command, const char *v, struct replay_settings *s)
+{
+    u64 n;
+    if (!parse_number(v, 1, 64, &n)) {
+        bad_usage(command, "cpus= wants a number from 1 to 64, not '%s'", v);
+        return false;
+    }
+    s->cpus = (unsigned)n;
+    return true;
+}
+
+/* 0 and 4K: none. */
+static bool set_fault_around(const char *command, const char *v, struct replay_settings *s)
+{
+    u64 n;
+    if (!parse_size(v, &n) || n > (2u << 20) || (n & (n - 1))) {
+        bad_usage(command, "fault-around= wants 0 or a power of two up to 2M, not '%s'", v);
+        return false;
+    }
+    s->fault_around_bytes = n < PAGE_BYTES ? PAGE_BYTES : (u32)n;
+    return true;
+}
+
+/* Without a name of a mapping, all memory: 2m where it is aligned, by the policy; 1g is not something a kernel does by
+ * itself. */
+static bool set_pages(const char *command, const char *v, struct replay_settings *s)
+{
+    if (!strcmp(v, "2m") || !strcmp(v, "4k")) {
+        s->thp = *v == '2' ? MM_THP_ALWAYS : MM_THP_NEVER;
+        return true;
+    }
+    bad_usage(command, "pages= wants 4k or 2m, not '%s'", v);
+    return false;
+}
+
+static bool set_populate(const char *command, const char *v, struct replay_settings *s)
+{
+    (void)command;
+    s->wish[FOLLOW_POPULATE] = v;
+    return true;
+}
+
+static bool set_hugepage(const char *command, const char *v, struct replay_settings *s)
+{
+    (void)command;
+    s->wish[FOLLOW_HUGEPAGE] = v;
+    s->thp = s->thp == MM_THP_ALWAYS ? s->thp : MM_THP_MADVISE;
+    return true;
+}
+
+static const struct { const char *name; bool (*set)(const char *command, const char *value, struct replay_settings *s); } settings[] = {
+    { "cpu", set_cpu },           { "cpus", set_cpus },         { "thp", set_thp },           { "pages", set_pages },
+    { "kernel", set_kernel },     { "fault-around", set_fault_around }, { "populate", set_populate }, { "hugepage", set_hugepage },
+};
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+static const char *setting_name(const void *ctx, unsigned i)
+{
+    (void)ctx;
+    return i < SETTINGS ? settings[i].name : NULL;
+}
+
+static bool unknown(const char *command, const char *name)
+{
+    const char *near = suggest(name, setting_name, NULL);
+    if (near)
+        bad_usage(command, "there is no setting '%s'; did you mean '%s'?", name, near);
+    else
+        bad_usage(command, "there is no setting '%s'", name);
+    return false;
+}
+
+/* word is NAME=VALUE, ended by its own 0. */
+static bool set_one(const char *command, char *word, struct replay_settings *s)
+{
+    char *value = strchr(word, '=');
+    if (!value || !value[1]) {
+        bad_usage(command, "a setting is NAME=VALUE, not '%s'", word);
+        return false;
+    }
+    *value++ = 0;
+    for (unsigned i = 0; i < SETTINGS; i++)
+        if (!strcmp(word, settings[i].name))
+            return settings[i].set(command, value, s);
+    return unknown(command, word);
+}
+
+bool alternative_parse(const char *command, const char *word, struct alternative *a)
+{
+    char *copy = strdup(word), *next = copy;      /* kept: values point into it                                       */
+    *a = (struct alternative){ .name = word, .settings = { .thp = -1 } };
+    if (!copy) {
+        say("out of memory");
+        return false;
+    }
+    while (next) {
+        char *one = strsep(&next, ",");
+        if (!set_one(command, one, &a->settings)) {
+            free(copy);
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+}
