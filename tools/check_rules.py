@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # check_rules.py - docs/rules.md against the tree: every rule of the machine, 1 to 125, stands in exactly one row; each file
 # it names exists in src/machine or arch; each test it names is a function that its file runs; a rule without code or
-# without a test says why; a rule that the missing-invalidation checker reports names its code.  Called by tools/test.sh.  One line for each thing that is wrong; exit status 1 then.
+# without a test says why; a rule that the missing-invalidation checker reports names its code.  The kernel's rules, K1 on,
+# name files of src/kernel and its tests in the same way.  Called by tools/test.sh.  One line for each thing that is wrong; exit status 1 then.
 import os
 import re
 import sys
@@ -41,8 +42,34 @@ def check_tests(rule, row):
             wrong.append(f'rule {rule}: {path} runs no test {function}')
 
 
+def kernel_test(name):
+    """A unit test, a golden scenario, or a program of its own: does it exist?"""
+    if name.startswith('golden '):
+        return os.path.exists(f'tests/golden/{name[7:]}.pw')
+    if name in ('mmfuzz', 'views', 'oom'):
+        return any(os.path.exists(p) for p in (f'tests/differential/{name}', f'tests/differential/{name}.c', f'tests/{name}'))
+    file, _, function = name.partition('.')
+    path = f'tests/unit/kernel/test_{file}.c'
+    return os.path.exists(path) and re.search(rf'(cmocka_unit_test|\bT|TEST)\({function}\)', open(path).read())
+
+
+def check_kernel_rule(cells, expected):
+    if cells[1] != f'K{expected}':
+        wrong.append(f'rule {cells[1]}: K{expected} should stand here')
+    for name in cells[3].split(', '):
+        if not os.path.exists(f'src/kernel/{name}'):
+            wrong.append(f'rule {cells[1]}: no file {name} in src/kernel')
+    for name in cells[4].split(', '):
+        if not kernel_test(name):
+            wrong.append(f'rule {cells[1]}: no test {name}')
+
+
+kernel_rules = 0
 for line in open('docs/rules.md'):
     cells = [c.strip() for c in line.strip().split('|')]
+    if len(cells) == 6 and re.match(r'K\d', cells[1]):
+        kernel_rules += 1
+        check_kernel_rule(cells, kernel_rules)
     if len(cells) != 6 or not re.match(r'\d', cells[1]):
         continue
     row = {'rule': cells[2], 'code': cells[3], 'test': cells[4]}
@@ -68,5 +95,5 @@ wrong += [f'rule {n}: there is none' for n in seen if n not in RULES]
 for w in wrong:
     print('rules:', w)
 if not wrong:
-    print(f'rules: {len(seen)} in docs/rules.md, all files and tests named exist')
+    print(f'rules: {len(seen)} of the machine and {kernel_rules} of the kernel in docs/rules.md, all files and tests named exist')
 sys.exit(bool(wrong))
