@@ -3,16 +3,11 @@
 
 _pagewalk_options() {
     case $1 in
-<<<<<<< HEAD
-    run) echo '--cpu --cpus --ram --record --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
+    run) echo '--cpu --cpus --ram --record --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
     replay) echo '--cpu --cpus --thp --kernel --fault-around --ram -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     whatif) echo '--json -j --jobs -q --quiet --help' ;;
     advise) echo '--json -j --jobs --help' ;;
-    report) echo '--json --callgrind --html --csv --timeline --folded --speedscope --weight --top -q --quiet --help' ;;
-=======
-    run) echo '--cpu --cpus --ram --trace-children --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --no-filter --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
->>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
@@ -32,11 +27,7 @@ _pagewalk_program_index() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-<<<<<<< HEAD
-        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --weight | --top | --record) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
-=======
-        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
->>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
+        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top | --record) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
@@ -70,11 +61,7 @@ _pagewalk() {
     --cpu)
         COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
-<<<<<<< HEAD
-    --json | --callgrind | --html | --csv | --timeline | --folded | --speedscope | --baseline | --record | -o | --output)
-=======
-    --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | -o | --output)
->>>>>>> 9976326b3a40b2429282fd0dec4613b14b97e181
+    --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | --record | -o | --output)
         COMPREPLY=($(compgen -f -- "$cur"))
         return ;;
     --thp)
