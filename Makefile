@@ -6,13 +6,14 @@
 #   make bench-kernel   the memory manager beside the host's
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
+#   make check-kernel   `pagewalk run --check-kernel` on programs of all kinds
 #   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential test-kernels mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
+.PHONY: all setup test test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -38,6 +39,11 @@ test-kernels: setup
 	@sh tools/setup.sh kernels || echo "test-kernels: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@SEEDS="$(SEEDS)" OPS="$(OPS)" MMFUZZ="$(MMFUZZ)" sh tests/kernels/run.sh $(B)
+
+check-kernel: setup
+	@sh tools/setup.sh stress || echo "check-kernel: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@sh tests/e2e/check_kernel.sh $(B) all
 
 test-html: setup
 	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"

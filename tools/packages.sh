@@ -5,7 +5,7 @@
 #   header NAME    a header in /usr/include, or one that the compiler finds by itself
 #   file PATH      a file; a name pattern is allowed
 # Groups: build (make), test (make test), san (make san), fuzz (make fuzz),
-# emulators (make test-differential), kernels (make test-kernels), browser (make test-html).
+# emulators (make test-differential), kernels (make test-kernels), stress (make check-kernel), browser (make test-html).
 
 packages_table() {
     cat <<'ROWS'
@@ -35,6 +35,9 @@ kernels qemu-system-x86 cmd qemu-system-x86_64
 kernels cpio         cmd    cpio
 kernels e2fsprogs    cmd    mke2fs
 kernels xz-utils     cmd    xz
+stress stress-ng     cmd    stress-ng
+stress sqlite3       cmd    sqlite3
+stress git           cmd    git
 browser chromium     cmd    chromium
 san   gcc            file   /usr/lib/gcc/x86_64-linux-gnu/*/libasan.so
 ROWS

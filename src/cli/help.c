@@ -45,6 +45,7 @@ static const char help_run[] =
 "To check pagewalk itself\n"
 "  --check             compare every translation with a second, naive model (slow)\n"
 "  --check-flush       say where the modelled kernel failed to invalidate a cached translation (slow)\n"
+"  --check-kernel      compare memory calls, signals, mappings and pages with the kernel this runs on\n"
 "  --no-filter         send every access to the model (slow; the numbers must be the same)\n"
 "\n"
 "Exit status: the program's own; 128+N when signal N killed it; 125 a failure of pagewalk; 126 the\n"

@@ -123,6 +123,7 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
         add(&a, "--pw-ram=%llu", (unsigned long long)o->ram_bytes);
     add(&a, "--pw-check=%s", o->check ? "yes" : "no");
     add(&a, "--pw-check-flush=%s", o->check_flush ? "yes" : "no");
+    add(&a, "--pw-check-kernel=%s", o->check_kernel ? "yes" : "no");
     /* The twin and the checker must see what the filter would skip. */
     add(&a, "--pw-filter=%s", o->filter && !o->check && !o->check_flush ? "yes" : "no");
     add(&a, "--trace-children=%s", o->trace_children ? "yes" : "no");

@@ -14,7 +14,7 @@
 #define RAM_LEAST_BYTES (16ull << 20)
 
 enum {
-    OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
+    OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_CHECK_KERNEL, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
     OPT_CALL_PATHS, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND
 };
 
@@ -131,6 +131,9 @@ static int run_option(int option, struct run_options *o)
     case OPT_CHECK_FLUSH:
         o->check_flush = true;
         return 0;
+    case OPT_CHECK_KERNEL:
+        o->check_kernel = true;
+        return 0;
     case OPT_NO_FILTER:
         o->filter = false;
         return 0;
@@ -147,7 +150,8 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "record", required_argument, NULL, OPT_RECORD }, { "ram", required_argument, NULL, OPT_RAM },
         { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
-        { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
+        { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH },
+        { "check-kernel", no_argument, NULL, OPT_CHECK_KERNEL }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
         { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { 0 } };
     int option, status;
 

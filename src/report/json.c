@@ -167,6 +167,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "divergences", json_of_divergences(r->results, s));
     json_object_set_new(o, "shootdowns", json_of_shootdowns(s));
     json_object_set_new(o, "check", json_of_check(s));
+    json_object_set_new(o, "check_kernel", json_of_check_kernel(s));
     json_object_set_new(o, "check_flush", json_of_check_flush(r->results, s));
     json_object_set_new(o, "timeline", json_of_timeline(r->results));
     json_object_set_new(o, "regions", json_of_regions(r->results));

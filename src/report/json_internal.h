@@ -33,6 +33,7 @@ json_t *json_of_shootdowns(const struct summary *s);
 json_t *json_of_syscalls(const struct results *r, const struct summary *s);
 json_t *json_of_divergences(const struct results *r, const struct summary *s);
 json_t *json_of_check(const struct summary *s); /* null when the run did not check; the same below                */
+json_t *json_of_check_kernel(const struct summary *s);
 json_t *json_of_check_flush(const struct results *r, const struct summary *s);
 
 /* json_where.c; null: the file has none. */

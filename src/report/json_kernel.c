@@ -101,6 +101,21 @@ json_t *json_of_check(const struct summary *s)
     return o;
 }
 
+json_t *json_of_check_kernel(const struct summary *s)
+{
+    json_t *o;
+
+    if (!s->kernel_looks.known)
+        return json_null();
+    o = json_group("exact");
+    json_put(o, "calls", s->kernel_calls);
+    json_put(o, "signals", s->kernel_signals);
+    json_put(o, "looks", s->kernel_looks);
+    json_put(o, "lines", s->kernel_lines);
+    json_put(o, "pages", s->kernel_pages);
+    return o;
+}
+
 json_t *json_of_check_flush(const struct results *r, const struct summary *s)
 {
     static const struct json_key keys[] = {

@@ -34,6 +34,9 @@ static const struct { const char *name; size_t at; } counts[] = {
     { "check.accesses", AT(check_accesses) }, { "check.differences", AT(check_differences) },
     { "check_flush.uses", AT(flush_uses) }, { "check_flush.missing", AT(flush_missing) },
     { "check_flush.not_needed", AT(flush_not_needed) },
+    { "check_kernel.calls", AT(kernel_calls) }, { "check_kernel.signals", AT(kernel_signals) },
+    { "check_kernel.looks", AT(kernel_looks) }, { "check_kernel.lines", AT(kernel_lines) },
+    { "check_kernel.pages", AT(kernel_pages) },
 };
 
 static struct num sum(const struct num *a, size_t n)

@@ -39,6 +39,7 @@ struct summary {
     struct num flush_pages, flush_full, shootdown_ipis;
     struct num check_accesses, check_differences;
     struct num flush_uses, flush_missing, flush_not_needed;   /* --check-flush                                  */
+    struct num kernel_calls, kernel_signals, kernel_looks, kernel_lines, kernel_pages; /* --check-kernel          */
     struct num syscalls, divergent;                           /* sums over the tables                           */
 };
 

@@ -184,6 +184,16 @@ static void notes(struct text_view *v)
     }
     if (s->flush_uses.known)
         flushes(v);
+    if (s->kernel_looks.known) {
+        text_label(v, "check-kernel", "");
+        text_number(v, s->kernel_looks);
+        text_detail(v, "looks: %s lines of maps", format_num(s->kernel_lines).text);
+        text_detail(v, "%s pages", format_num(s->kernel_pages).text);
+        text_detail(v, "%s signals", format_num(s->kernel_signals).text);
+        screen_put(&v->screen, PLAIN, ", ");
+        screen_printf(&v->screen, num_positive(s->divergent) ? ALARM : GOOD, "%s differences", format_num(s->divergent).text);
+        text_end(v);
+    }
     if (num_positive(s->children_not_followed)) {
         text_end(v);
         screen_printf(&v->screen, WARN, "Not in these numbers: %s child process%s; --trace-children follows them.",

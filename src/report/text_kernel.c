@@ -111,7 +111,7 @@ static void divergence_example(struct text_view *v)
     unsigned room = v->screen.width - v->field - 3;
     char call[256], recorded[64], modelled[64];
 
-    for (size_t i = 0; i < table_rows(t) && i < 3; i++) {
+    for (size_t i = 0; i < table_rows(t) && (i < 3 || v->sum->kernel_looks.known); i++) {
         unsigned used = format_name(recorded, sizeof recorded, table_text(t, i, table_column(t, "$recorded")), 18, CUT_END);
         used += format_name(modelled, sizeof modelled, table_text(t, i, table_column(t, "$modelled")), 18, CUT_END) + 13;
         format_name(call, sizeof call, table_text(t, i, table_column(t, "$call")), room > used + 10 ? room - used : 10, CUT_END);

@@ -24,12 +24,12 @@ static long model_mmap(struct proc *p, const struct call *c)
     const bool fixed = flags & (MM_MAP_FIXED | MM_MAP_FIXED_NOREPLACE);
     struct mm_file *f = NULL;
     long r;
-    if (!(flags & MM_MAP_ANONYMOUS) && c->refused && c->recorded < 0 && (c->refused == -MM_EBADF || a[1]))
+    if (!(flags & MM_MAP_ANONYMOUS) && c->refused && c->recorded < 0 && !(a[5] & PAGE_MASK_LOW) && (c->refused == -MM_EBADF || a[1]))
         return c->refused;
     if (!(flags & (MM_MAP_ANONYMOUS | MM_MAP_SHARED)) && c->zero_device)
         flags |= MM_MAP_ANONYMOUS;
     if (!(flags & MM_MAP_ANONYMOUS) && !(f = c->file))
-        return -MM_EBADF;
+        return a[5] & PAGE_MASK_LOW ? -MM_EINVAL : -MM_EBADF;
     if (c->recorded >= 0 && !fixed)
         mm_adopt_address(p, (u64)c->recorded);
     r = mm_mmap(p, a[0], a[1], prot, flags, f, a[5]);
@@ -69,7 +69,7 @@ static u64 up(u64 bytes) { return page_up(bytes); }
 /* The host refuses what it does not know (old length 0, MREMAP_DONTUNMAP) and what it has no room for. */
 static void undo_mremap(struct proc *p, const u64 *a, long r)
 {
-    if (r != (long)a[0] && a[1] && !(a[3] & MM_MREMAP_DONTUNMAP))
+    if (r != (long)a[0] && a[1])
         mm_mremap(p, (u64)r, a[2], a[1], MM_MREMAP_MAYMOVE | MM_MREMAP_FIXED, a[0]);
     else if (r != (long)a[0])
         mm_munmap(p, (u64)r, a[2]);

@@ -39,7 +39,7 @@ struct cap_options {
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
     Int record_fd;          /* of the ring (src/trace/ring.h); -1: none                                       */
-    Bool record, check, check_flush, filter, follow;
+    Bool record, check, check_flush, check_kernel, filter, follow;
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
@@ -239,6 +239,16 @@ void cap_check_flushes(void);
 void cap_forget_flushes(void);
 void cap_put_flush_counts(void);
 void cap_put_flush_table(void);
+/* check_kernel.c: --check-kernel, the model held against the host's kernel */
+bool cap_check_mend(void *ctx, const struct sim_outcome *out);       /* cap_mend(), and what it could not mend   */
+void cap_check_kernel_signal(ThreadId tid, Int signo);
+void cap_check_kernel_call(ThreadId tid, UInt nr, const UWord *args, const HChar *memory_call); /* NULL: it is none */
+void cap_check_kernel_result(UInt call, const UWord *args);         /* of which results are compared now; NULL: none */
+Bool cap_tool_refused(const HChar *modelled);                       /* the kernel itself answers as the model      */
+void cap_check_kernel_end(void);
+void cap_forget_kernel_check(void);
+void cap_put_kernel_check(void);
+UInt cap_host_version(void);                                        /* as struct kernel_config says it         */
 
 /* write.c */
 void cap_write_results(void);

@@ -27,6 +27,8 @@ void cap_diverged(const HChar *call, const HChar *recorded, const HChar *modelle
 void cap_differs(void *ctx, const char *call, const char *recorded, const char *modelled)
 {
     (void)ctx;
+    if (cap_tool_refused(modelled))
+        return;
     cap_diverged(call, recorded, modelled);
 }
 

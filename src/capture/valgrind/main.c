@@ -21,6 +21,7 @@ static Bool option(const HChar *arg)
     else if VG_BINT_CLO(arg, "--pw-cpus", cap.opt.cpus, 1, 64) {}
     else if VG_STR_CLO(arg, "--pw-ram", number) { cap.opt.ram_bytes = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BOOL_CLO(arg, "--pw-check", cap.opt.check) {}
+    else if VG_BOOL_CLO(arg, "--pw-check-kernel", cap.opt.check_kernel) {}
     else if VG_BOOL_CLO(arg, "--pw-check-flush", cap.opt.check_flush) {}
     else if VG_BOOL_CLO(arg, "--pw-filter", cap.opt.filter) {}
     else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
@@ -102,7 +103,7 @@ void cap_fold_call_site(void)
 
 static void begin_following(void)
 {
-    static const struct follow_hooks hooks = { .differs = cap_differs, .mend = cap_mend };
+    static const struct follow_hooks hooks = { .differs = cap_differs, .mend = cap_check_mend };
     const HChar *name = VG_(basename)(VG_(args_the_exename));
     cap.follower = follow_create(VG_(malloc)("pagewalk.follower", follow_bytes()), cap.sim, &hooks);
     follow_on_fold(cap.follower, fold_cost, NULL);
@@ -137,6 +138,8 @@ static void begin_session(void)
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = thp(cap.opt.thp);
     cfg.kernel.mmap_min_addr = cap.opt.mmap_min_addr;
+    if (cap.opt.check_kernel)
+        cfg.kernel.version = cap_host_version();
     bytes = sim_bytes(&cfg);
     block = sparse(bytes);
     if (!cfg.machine.ram || !block || !(cap.sim = sim_create(block, bytes, &cfg)))
@@ -204,6 +207,7 @@ void cap_start_counting_anew(void)
     follow_forget_counts(cap.follower);
     cap_forget_divergences();
     cap_forget_flushes();
+    cap_forget_kernel_check();
     cap_forget_results_before_exec();
 }
 
@@ -347,9 +351,17 @@ static void signal_frame(Addr a, SizeT len, ThreadId tid)
     cap_kernel_touch(a, len, True);
 }
 
+static void signal_comes(ThreadId tid, Int signo, Bool alt_stack)
+{
+    cap_check_kernel_signal(tid, signo);
+    if (cap_calls_wanted())
+        cap_calls_signal(tid, signo, alt_stack);
+}
+
 static void ended(Int exit_code)
 {
     (void)exit_code;             /* Valgrind gives 0 in forked children; the system call had the truth */
+    cap_check_kernel_end();
     if (cap.write_results && cap.running)
         cap_write_results();
     cap_record_end();
@@ -361,8 +373,8 @@ static void after_options(void)
         cannot_begin("no room for --record");
     cap_read_results_before_exec();
     begin_session();
+    VG_(track_pre_deliver_signal)(signal_comes);
     if (cap_calls_wanted()) {
-        VG_(track_pre_deliver_signal)(cap_calls_signal);
         VG_(track_post_deliver_signal)(cap_calls_signal_over);
     }
     VG_(atfork)(cap_before_fork, cap_fork_in_parent, cap_fork_in_child);

@@ -48,7 +48,9 @@ static void follow_one(UInt call, const UWord *args, long recorded)
         e.word[13] = attached->end + 1 - attached->start;
         e.word[14] = attached->hasW;
     }
+    cap_check_kernel_result(call, args);
     cap_event(&e);
+    cap_check_kernel_result(call, NULL);
 }
 
 /* ---- children -------------------------------------------------------------------------------------------------- */
@@ -225,8 +227,10 @@ void cap_post_syscall(ThreadId tid, UInt nr, UWord *args, UInt nargs, SysRes res
     for (UInt i = 0; i < CALLS; i++)
         if (calls[i].nr == nr) {
             follow_one(calls[i].call, args, r);
+            cap_check_kernel_call(tid, nr, args, trace_call_name(calls[i].call));
             return;
         }
+    cap_check_kernel_call(tid, nr, args, NULL);
     if (nr == __NR_clock_gettime || nr == __NR_gettimeofday || nr == __NR_time)
         cap_clock_read();
     if (r >= 0)

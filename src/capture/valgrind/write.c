@@ -161,6 +161,7 @@ static void write_program(void)
         put_count("check.differences", check.differences);
     }
     cap_put_flush_counts();
+    cap_put_kernel_check();
 }
 
 void cap_write_results(void)
