@@ -477,6 +477,41 @@ static void long_streams(void **state)
     box_end(&b);
 }
 
+/* Pages stored to and then loaded from by walks of the same block: the second walk sees D as the first has set it. */
+static void walked_twice(void **state)
+{
+    (void)state;
+    static struct twins pair;
+    struct twins *p = &pair;
+    const struct mmu_tlb_desc tlb[] = { ARRAY(1, MMU_PORT_I, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 4, 8),
+                                        ARRAY(1, DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 4, 8),
+                                        ARRAY(2, MMU_PORT_I | DATA_PORTS, 1 << MMU_4K, MMU_LINEAR, MMU_LRU, 4, 8) };
+    const struct mmu_psc_desc psc[] = { { 1, 32, 4, "" }, { 2, 4, 4, "" }, { 3, 2, 2, "" } };
+    struct mmu_profile profile = *mmu_profile_find("skylake");
+    profile.tlb = tlb;
+    profile.tlbs = 3;
+    profile.psc = psc;
+    profile.pscs = 3;
+    for (unsigned isa = 0; isa <= batch_best(); isa++) {
+        *p = (struct twins){ .seed = 77, .taste = { .small = true, .tame = true } };
+        begin(p, &profile, (enum batch_isa)isa);
+        for (u32 i = 0; i < 40; i++)
+            poke_both(p, BASE_4K + i * 4096ull, 0, (u64)(i + 1) << 12 | X86_PTE_P | X86_PTE_RW | X86_PTE_US);
+        for (u32 i = 0; i < 2000; i++)
+            p->record[i] = mmu_record(BASE_4K + i % 40 * 4096ull, MMU_LOAD, 0);
+        p->done = 1;
+        records_both(p, 2000); /* from here on a block is one stretch */
+        for (u32 i = 0; i < 40; i++)
+            p->record[i] = mmu_record(BASE_4K + i * 4096ull, MMU_STORE, 0);
+        p->done = 1;
+        records_both(p, 80);
+        compare_caches(p);
+        assert_memory_equal(p->fast.cfg.ram, p->slow.cfg.ram, BOX_RAM);
+        box_end(&p->fast);
+        box_end(&p->slow);
+    }
+}
+
 static void records(void **state)
 {
     (void)state;
@@ -518,6 +553,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(records), cmocka_unit_test(other_modes),
                                         cmocka_unit_test(long_streams), cmocka_unit_test(tables_that_change),
-                                        cmocka_unit_test(made_up_arrays), cmocka_unit_test(every_profile) };
+                                        cmocka_unit_test(made_up_arrays), cmocka_unit_test(walked_twice), cmocka_unit_test(every_profile) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
