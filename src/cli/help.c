@@ -22,6 +22,7 @@ static const char help_run[] =
 "  --trace-children    follow child processes and programs started by exec; each is reported\n"
 "\n"
 "What to find out besides\n"
+"  --heap              which allocation sites' memory was missed and faulted in\n"
 "  --call-paths[=N]    which calls led to each cost, at most N of them from the start (default 100)\n"
 "\n"
 "What to write\n"

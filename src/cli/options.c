@@ -15,7 +15,7 @@
 
 enum {
     OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_CHECK_KERNEL, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
-    OPT_CALL_PATHS, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND
+    OPT_CALL_PATHS, OPT_HEAP, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND
 };
 
 #define VIEW_OPTIONS \
@@ -122,6 +122,9 @@ static int run_option(int option, struct run_options *o)
             return bad_usage("run", "--call-paths wants a number of calls from 1 to %d, not '%s'", PATH_DEPTH_MAX, optarg);
         o->call_paths = (unsigned)n;
         return 0;
+    case OPT_HEAP:
+        o->heap = true;
+        return 0;
     case OPT_TRACE_CHILDREN:
         o->trace_children = true;
         return 0;
@@ -152,7 +155,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
         { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH },
         { "check-kernel", no_argument, NULL, OPT_CHECK_KERNEL }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
-        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { 0 } };
+        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { 0 } };
     int option, status;
 
     *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };

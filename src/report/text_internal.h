@@ -37,6 +37,7 @@ void text_syscalls(struct text_view *v);
 void text_upkeep(struct text_view *v);
 void text_rankings(struct text_view *v);
 void text_regions(struct text_view *v);
+void text_heap(struct text_view *v);
 void text_cow(struct text_view *v);
 void text_processes(struct text_view *v);
 

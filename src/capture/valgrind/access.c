@@ -5,6 +5,7 @@
  * looked up again), the program really has memory there that the model does not know (it is adopted and counted as a
  * difference), or the program is about to get that signal (nothing to do: Valgrind delivers it). */
 #include "calls.h"
+#include "heap.h"
 
 /* follow.c asks. */
 bool cap_mend(void *ctx, const struct sim_outcome *out)
@@ -22,8 +23,9 @@ static __attribute__((noinline)) Bool model_access(Addr va, UInt bytes, enum mmu
 {
     Bool made;
     sim_worked(cap.sim, cap_work());
+    struct sim_site *site = UNLIKELY(cap.opt.call_paths) ? cap_path_site(ip, cap_path_here()) : cap_site_at(ip);
     cap.in_block = True;
-    made = follow_access(cap.follower, va, bytes, kind, UNLIKELY(cap.opt.call_paths) ? cap_path_site(ip, cap_path_here()) : cap_site_at(ip));
+    made = UNLIKELY(cap.opt.heap) && kind != MMU_FETCH ? cap_heap_access(va, bytes, kind, site) : follow_access(cap.follower, va, bytes, kind, site);
     cap.in_block = False;
     if (UNLIKELY(!made))
         cap_record_fault();
@@ -37,6 +39,12 @@ ALWAYS Bool touched(Addr va, UInt bytes, enum mmu_kind kind)
 {
     cap.slow[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
     return LIKELY((va & PAGE_MASK_LOW) + bytes <= PAGE_BYTES && mmu_touch(cap.mmu, cap.cpu, va, kind));
+}
+
+ALWAYS void sample(Addr va)
+{
+    if (UNLIKELY(cap_heap_sampling))
+        cap_heap_sample(va);
 }
 
 ALWAYS Bool make_access(Addr va, const struct cap_site *site)
@@ -57,6 +65,7 @@ ALWAYS void settle(Addr va, UWord bytes, enum mmu_kind kind)
 
 ALWAYS void plain(Addr va, UInt bytes, enum mmu_kind kind)
 {
+    sample(va);
     if (!touched(va, bytes, kind))
         model_access(va, bytes, kind, VG_(get_IP)(cap.tid));
     settle(va, bytes, kind);
@@ -82,6 +91,7 @@ void *cap_plain_access(UChar kind, UInt size_bytes)
 
 VG_REGPARM(2) void cap_access(Addr va, struct cap_site *site)
 {
+    sample(va);
     make_access(va, site);
     settle(va, site->size_bytes, site->kind);
 }
@@ -97,6 +107,7 @@ VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site)
     Addr low = va, high = va, page = 1;
     for (UInt i = 0, n = site->group; i < n; i++) {
         Addr at = va + (Addr)(Long)site[i].from_first;
+        sample(at);
         low = at < low ? at : low;
         high = at + site[i].size_bytes > high ? at + site[i].size_bytes : high;
     }
@@ -114,6 +125,7 @@ VG_REGPARM(2) void cap_group(Addr va, struct cap_site *site)
 VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site)
 {
     site->executed++;
+    sample(va);
     make_access(va, site);
 }
 

@@ -7,6 +7,7 @@
  *
  * What must hold: an array has room for as many calls as a thread can make between two looks at it (one a block). */
 #include "calls.h"
+#include "heap.h"
 
 enum {
     BLOCKS_AT_ONCE = 100000,            /* that the core runs of one thread before it asks                            */
@@ -94,6 +95,8 @@ VG_REGPARM(1) void cap_call_unmatched(Addr sp)
         top--;
     if (top->sp == NOT_OURS && cap.tid < THREADS && (found = below(top, stack[cap.tid].first, sp)))
         top = found;
+    if (top->sp == (sp | CALL_FLAGGED))
+        cap_alloc_return(sp);
     cap_call_top = sp_of(top) == sp ? top : top + 1; /* what returned now was never called: one is taken off all the same */
 }
 

@@ -20,7 +20,7 @@ enum { CALL_FLAGGED = 1 };  /* in sp, which has no such bit: the return is wante
 
 /* Instrumented code found another stack pointer at a return than the last call should leave: afterwards the call to take
  * off is the last. */
-static inline Bool cap_calls_wanted(void) { return cap.opt.call_paths != 0; }
+static inline Bool cap_calls_wanted(void) { return cap.opt.call_paths || cap.opt.heap; }
 
 VG_REGPARM(1) void cap_call_unmatched(Addr sp);
 

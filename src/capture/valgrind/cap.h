@@ -43,6 +43,7 @@ struct cap_options {
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
     ULong mmap_min_addr;
+    Bool heap;              /* costs by allocation site                                                       */
     Int call_paths;         /* how many calls a path has at most; 0: no paths                                 */
 };
 

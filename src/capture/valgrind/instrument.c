@@ -25,6 +25,7 @@
  *
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
 #include "calls.h"
+#include "heap.h"
 #include "plan.h"
 #include "starts.h"
 #include "trace/ring.h"
@@ -156,6 +157,14 @@ static Bool stores_end(const IRStmt *st)
 {
     const IRExpr *data = st->tag == Ist_Store ? st->Ist.Store.data : NULL;
     return data && data->tag == Iex_Const && data->Iex.Const.con->tag == Ico_U64 && data->Iex.Const.con->Ico.U64 == now.insn_end;
+}
+
+/* An allocation function begins here: its arguments are still where its caller put them. */
+static void emit_alloc_enter(Addr ip)
+{
+    UInt function = cap_alloc_function(ip);
+    if (function)
+        emit_call(cap_alloc_enter, mkIRExprVec_1(word(function)), 1, NULL);
 }
 
 static void emit_block_end(const IRSB *in)
@@ -310,6 +319,8 @@ static void emit_block(const IRSB *in, Int first)
             if (cap_calls_wanted())
                 emit_call_inside(st);
             emit(st);
+            if (cap.opt.heap && i == first)
+                emit_alloc_enter(st->Ist.IMark.addr);
             emit_fetches(st->Ist.IMark.addr, st->Ist.IMark.len);
             continue;
         }

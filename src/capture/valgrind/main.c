@@ -6,6 +6,7 @@
 #include "calls.h"
 #include "forks.h"
 #include "starts.h"
+#include "heap.h"
 
 struct cap_state cap;
 
@@ -29,6 +30,7 @@ static Bool option(const HChar *arg)
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
     else if VG_INT_CLO(arg, "--pw-record", cap.opt.record_fd) { cap.opt.record = cap.opt.record_fd >= 0; }
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
+    else if VG_BOOL_CLO(arg, "--pw-heap", cap.opt.heap) {}
     else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
     else return False;
     return True;
@@ -183,7 +185,7 @@ void cap_machine_stats(struct mmu_stats *sum)
 /* What the model is told. */
 Bool cap_event(const struct trace_event *e)
 {
-    Bool done = follow(cap.follower, e);
+    Bool done = UNLIKELY(cap.opt.heap) ? cap_heap_event(e) : follow(cap.follower, e);
     cap_record_event(e);
     return done;
 }
@@ -195,6 +197,8 @@ void cap_start_counting_anew(void)
     cap_fold_all();
     cap_forget_lines();
     cap_forget_path_costs();
+    if (cap.opt.heap)
+        cap_heap_forget_costs();
     cap_totals = (struct cap_totals){ 0 };
     for (Int c = 0; c < cap.opt.cpus; c++)
         counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
@@ -224,6 +228,7 @@ void cap_switch_to(ThreadId tid)
     cap.tid = tid;
     if (LIKELY(cpu == cap.cpu) || !cap.running)
         return;
+    cap_heap_sampling = 0;
     mmu_bind_marks(cap.mmu, cap.cpu, NULL);
     cap.cpu = cpu;
     cap_event1(TRACE_CPU, cpu);
@@ -265,6 +270,8 @@ static void thread_runs(ThreadId tid, ULong blocks_dispatched)
     cap_record_runs();
     if (cap_calls_wanted())
         cap_calls_thread_runs(tid);
+    if (cap.opt.heap)
+        cap_heap_sample_now();
 }
 
 static void thread_stops(ThreadId tid, ULong blocks_dispatched)
@@ -286,7 +293,7 @@ static void in_call_of(ThreadId tid)
     cap_switch_to(tid);
     sim_worked(cap.sim, cap_work());
     cap.call_ip = ip;
-    if (path == cap.call_path)
+    if (path == cap.call_path && !cap.opt.heap)
         return;
     cap_fold_call_site();
     cap.call_path = path;
@@ -309,6 +316,7 @@ static void thread_created(ThreadId tid, ThreadId child)
     if (child < MAX_THREADS)
         cpu_of[child] = (UChar)(cap.threads % (UInt)cap.opt.cpus);
     cap_calls_thread_begins(child);
+    cap_alloc_thread_begins(child);
     cap.threads++;
     cap.alive++;
 }
@@ -374,9 +382,10 @@ static void after_options(void)
     cap_read_results_before_exec();
     begin_session();
     VG_(track_pre_deliver_signal)(signal_comes);
-    if (cap_calls_wanted()) {
+    if (cap.opt.heap)            /* a block that begins in the middle of another would hide its arguments */
+        VG_(clo_vex_control).guest_chase = False;
+    if (cap_calls_wanted())
         VG_(track_post_deliver_signal)(cap_calls_signal_over);
-    }
     VG_(atfork)(cap_before_fork, cap_fork_in_parent, cap_fork_in_child);
 }
 

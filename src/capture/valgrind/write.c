@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
 #include "calls.h"
+#include "heap.h"
 #include "put.h"
 #include "starts.h"
 #include "pub_tool_xarray.h"
@@ -56,6 +57,8 @@ static void write_tables(void)
     results_put_mappings(&put_out, cap.sim);
     if (cap.opt.call_paths)
         cap_put_paths();
+    if (cap.opt.heap)
+        cap_put_heap(cap_totals.loads + cap_totals.stores - cap_totals.modifies);
 }
 
 /* ---- the machine and the kernel ------------------------------------------------------------------------------- */
