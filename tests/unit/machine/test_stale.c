@@ -230,6 +230,21 @@ static void another_root(void **state)
     rig_end(&r);
 }
 
+/* Global translations belong to no tables: that others are loaded needs no invalidation. */
+static void global_pages_outlive_tables(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_begin(&r, "skylake");
+    assert_true(mmu_set(r.box.m, 0, MMU_CR4, X86_CR4_PAE | X86_CR4_PGE));
+    box_map(&r.box, VA, 0, PA, PTE_ALL | X86_PTE_G);
+    box_do(&r.box, VA, MMU_LOAD);
+    assert_true(mmu_set(r.box.m, 0, MMU_CR3, 0x700000));
+    assert_int_equal(box_do(&r.box, VA, MMU_LOAD).by, MMU_BY_L1);
+    assert_int_equal(r.heard.calls, 0);
+    rig_end(&r);
+}
+
 static void other_cpus(void **state)
 {
     (void)state;
@@ -596,7 +611,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_change), cmocka_unit_test(another_page), cmocka_unit_test(another_size),
-        cmocka_unit_test(another_table), cmocka_unit_test(another_root), cmocka_unit_test(other_cpus),
+        cmocka_unit_test(another_table), cmocka_unit_test(another_root), cmocka_unit_test(other_cpus), cmocka_unit_test(global_pages_outlive_tables),
         cmocka_unit_test(other_modes), cmocka_unit_test(with_an_observer), cmocka_unit_test(text),
         cmocka_unit_test(sizes_not_kept), cmocka_unit_test(off_and_on), cmocka_unit_test(who_is_forgotten),
         cmocka_unit_test(a_path_to_a_refusal), cmocka_unit_test(nobody_said),
