@@ -119,6 +119,7 @@ static bool do_run(struct follower *f, const struct trace_event *e)
 {
     (void)e;
     proc_run_on(f->kernel, f->cpu, f->proc);
+    f->runs = true;
     return true;
 }
 
@@ -211,6 +212,8 @@ static bool mended(const struct follower *f, const struct sim_outcome *out)
 bool follow_access(struct follower *f, u64 va, u32 size_bytes, int kind, struct sim_site *site)
 {
     struct sim_outcome out;
+    if (RARE(!f->runs))
+        return false;
     sim_access(f->sim, f->cpu, va, size_bytes, (enum mmu_kind)kind, site, &out);
     for (u32 tries = 0; RARE(out.signo) && tries < 3 && mended(f, &out); tries++)
         sim_access(f->sim, f->cpu, va, size_bytes, (enum mmu_kind)kind, site, &out);
@@ -257,10 +260,14 @@ static bool (*const act[TRACE_TYPES])(struct follower *, const struct trace_even
     [TRACE_CHILD_END] = do_child_end, [TRACE_CHILD_LOST] = do_child_lost, [TRACE_LINE] = nothing, [TRACE_FORGET] = nothing,
 };
 
-bool follow(struct follower *f, const struct trace_event *e)
+/* What can be before a program runs is its beginning. */
+static bool can_be(const struct follower *f, u32 type)
 {
-    return e->type < TRACE_TYPES && act[e->type] && (f->proc || e->type == TRACE_PROC) && act[e->type](f, e);
+    const bool begins = type <= TRACE_RUN, keeps_lines = type == TRACE_LINE || type == TRACE_FORGET;
+    return type < TRACE_TYPES && act[type] && (f->proc || type == TRACE_PROC) && (f->runs || begins || keeps_lines);
 }
+
+bool follow(struct follower *f, const struct trace_event *e) { return can_be(f, e->type) && act[e->type](f, e); }
 
 size_t follow_bytes(void) { return sizeof(struct follower); }
 

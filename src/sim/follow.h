@@ -15,6 +15,7 @@ struct follower {
     struct proc *proc, *being_born;
     struct { u64 pid; struct proc *proc; } child[FOLLOW_CHILDREN];
     unsigned cpu, cpus, specials;
+    bool runs;                    /* execve is over: there is a process that can access memory                       */
     u64 brk;                      /* the heap's end, as the program was last told                                    */
     char special[FOLLOW_SPECIALS][FOLLOW_NAME_BYTES]; /* names of special mappings                                   */
     struct sim_site site;         /* the system call instruction for which the kernel works now                      */
