@@ -18,6 +18,7 @@ struct follower {
     bool runs;                    /* execve is over: there is a process that can access memory                       */
     u64 brk;                      /* the heap's end, as the program was last told                                    */
     char special[FOLLOW_SPECIALS][FOLLOW_NAME_BYTES]; /* names of special mappings                                   */
+    u64 stacks, arenas;           /* of threads; mapped so far                                                      */
     struct sim_site site;         /* the system call instruction for which the kernel works now                      */
     struct follow_hooks hooks;
     void (*fold)(void *ctx, struct sim_site *s);

@@ -250,6 +250,20 @@ static void grant_wishes(struct follower *f, u32 call, const struct call *c, u64
     }
 }
 
+/* What a new mapping is for, as far as its flags say: threads' stacks are asked for as stacks (pthread_create), malloc's arenas
+ * as 64 MiB that nobody may touch yet, or twice as much to find 64 MiB that are aligned (glibc, arena.c: new_heap). */
+static u64 tag_of(struct follower *f, u32 call, const struct call *c)
+{
+    const u64 heap_bytes = 64ull << 20, flags = c->a[3], anonymous = MM_MAP_PRIVATE | MM_MAP_ANONYMOUS;
+    if (call != TRACE_MMAP || c->recorded < 0 || (flags & anonymous) != anonymous)
+        return 0;
+    if (flags & MM_MAP_STACK)
+        return SIM_TAG_STACK | ++f->stacks;
+    if (!c->a[2] && flags & MM_MAP_NORESERVE && (c->a[1] == heap_bytes || c->a[1] == 2 * heap_bytes))
+        return SIM_TAG_ARENA | ++f->arenas;
+    return 0;
+}
+
 bool follow_call(struct follower *f, const struct trace_event *e)
 {
     const u64 *w = e->word;
@@ -261,7 +275,9 @@ bool follow_call(struct follower *f, const struct trace_event *e)
         return false;
     follow_pays(f, w[0]);
     sim_doing(f->sim, f->cpu, calls[call].name);
+    mm_tag(f->proc, tag_of(f, call, &c));
     modelled = calls[call].model(f->proc, &c);
+    mm_tag(f->proc, 0);
     sim_doing(f->sim, f->cpu, "");
     grant_wishes(f, call, &c, f->brk);
     if (call == TRACE_BRK_CALL)

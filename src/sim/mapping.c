@@ -3,7 +3,7 @@
  * and for each fault.
  *
  * A mapping's row is found by its name and permissions (files, special mappings), by its name alone ([heap],
- * [stack]), or, when it has no name, by the embedder's tag or else its first address.  The kernel is asked again
+ * [stack]), or, when it has no name, by its tag (follow_calls.c, or the embedder's) or else its first address.  The kernel is asked again
  * whenever any mapping may have changed (mm_generation), so a changed address space can never be charged to what stood
  * there before; else its last answer for these 2 MiB is tried first.  The step from an answer to the row is remembered
  * for longer: it does not depend on when it was given.  Rows are never dropped: a row outlives its mapping. */
@@ -47,6 +47,10 @@ static enum row_kind kind_of(const struct mm_vma_view *v)
         return ROW_HEAP;
     if (same_text(v->name, "[stack]"))
         return ROW_STACK;
+    if (v->tag & SIM_TAG_STACK)
+        return ROW_STACK;
+    if (v->tag & SIM_TAG_ARENA)
+        return ROW_HEAP;
     if (v->shared)
         return ROW_SHARED;
     if (v->file)
@@ -83,7 +87,11 @@ static void name_row(struct sim_mapping *row, const struct row_key *k)
     struct text t = { 0 };
 
     text_str(&t, k->name);
-    if (!k->name[0]) {
+    if (!k->name[0] && k->number & (SIM_TAG_STACK | SIM_TAG_ARENA)) {
+        text_str(&t, k->number & SIM_TAG_STACK ? "[thread stack " : "[malloc arena ");
+        text_dec(&t, k->number & ~(SIM_TAG_STACK | SIM_TAG_ARENA));
+        text_char(&t, ']');
+    } else if (!k->name[0]) {
         text_str(&t, "anon ");
         text_0x(&t, k->number);
     }

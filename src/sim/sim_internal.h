@@ -15,6 +15,9 @@
 #define SIM_CPUS_MAX 64u      /* as mmu_config allows                                                          */
 #define SIM_MEMOS 64u         /* a power of two                                                                */
 #define SIM_SPANS 64u         /* a power of two                                                                */
+/* Tags (mm_tag) of mappings whose use their system call gives away; the rest of the tag numbers them from 1. */
+#define SIM_TAG_STACK (1ull << 63)   /* of a thread but the first                                               */
+#define SIM_TAG_ARENA (1ull << 62)   /* of the C library's malloc, but the first, which is the heap             */
 #define SIM_SITE_COSTS (1u << 20)
 
 /* One answer of a row lookup, found again by where its mapping begins: what has the row's name, or number, and these rights belongs to it. */

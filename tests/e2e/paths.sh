@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # paths.sh BUILD - --call-paths: every way to reach a function is a path of its own, and paths cost what lines cost.
 . "$(dirname "$0")/lib.sh"
 
@@ -25,12 +26,17 @@ leaf<two<main 128'
 same "every way is a path" "$want" "$(paths r | grep ^leaf | sed -e 's/raise.*<main/raise<main/' -e 's/[.]isra[.]0//g' -e 's/ 63$/ 64/' | sort)"
 
 
+# Stacks and heaps of threads are rows of their own.
+kinds() { awk -F'\t' '$1 == "table" { on = $2 == "mappings" } on && $1 == "row" && $3 ~ /^(heap|stack)$/ { print $3, $2 }' "$1" | sort; }
+same "stack and heap of each thread" "heap [heap] heap [malloc arena 1] stack [stack] stack [thread stack 1]" "$(kinds r | tr '\n' ' ' | sed 's/ $//')"
+"$PW" run -q -o t -- "$PROGS/threads" >/dev/null; same "four threads" 4 "$(kinds t | grep -c 'thread stack')"
+
 # The views: who called whom, and the same sums.
 total() { sums lines "$1" | awk -v e="$2" '$1 == e { print $2 }'; }
 "$PW" report -q --folded r.folded --speedscope r.json --callgrind r.cg --html r.html r; same "views" 0 $?
 same "folded: sum" "$(total r walk_cycles)" "$(awk '{ n += $NF } END { print n }' r.folded)"
 same "folded: a path" 1 "$("$PW" report --folded - --weight minor r | grep -c ';main;two;leaf 128$')"
-same "folded: what paths do not know is by line" 1 "$("$PW" report --folded - --weight stores r | grep -c '^calls;leaf;calls.c:20 ')"
+same "folded: what paths do not know is by line" 1 "$("$PW" report --folded - --weight stores r | grep -c '^calls;leaf;calls.c:21 ')"
 if command -v callgrind_annotate >/dev/null; then
     same "callgrind: main and all it called, once" "448" "$(callgrind_annotate --inclusive=yes --threshold=100 --show=minor --sort=minor r.cg | sed -n 's/^ *\([0-9,]*\) .*:leaf \[.*/\1/p' | tr -d ,)"
     same "callgrind: nothing has more than all" 0 "$(callgrind_annotate --inclusive=yes --threshold=100 --show=minor r.cg | grep -v TOTALS | grep -v annotated | grep -c '([1-9][0-9][0-9]\.')"

@@ -1,4 +1,5 @@
-/* calls.c - one function touches new pages, reached in every way there is: by different callers, after a longjmp out of
+/* SPDX-License-Identifier: MIT
+ * calls.c - one function touches new pages, reached in every way there is: by different callers, after a longjmp out of
  * five calls, from a signal handler on a stack of its own, at the end of a recursion, by another thread's calls.
  * Used by tests/e2e/paths.sh, which knows the lines. */
 #include <pthread.h>
@@ -42,7 +43,15 @@ CALL static int down(int n)
     end;
     return r;
 }
-CALL static void *thread(void *p) { leaf(6); end; return p; }
+CALL static void *thread(void *p)
+{
+    char *mine = malloc(100);
+    leaf(6);
+    __asm__ volatile("" : "+r"(mine) : : "memory");
+    free(mine);
+    end;
+    return p;
+}
 
 int main(void)
 {
