@@ -101,11 +101,15 @@ static void go_to(const struct mm *mm, u64 key, struct path *p)
     }
 }
 
-/* The first key of the node at `depth` may have changed. */
+/* The first key of the node at `depth` may have changed.  (Carried in a variable: gcc 12 -O1 reads it too early otherwise.) */
 static void tell_parents(struct path *p, unsigned depth)
 {
-    for (; depth; depth--)
-        p->node[depth - 1]->key[p->at[depth - 1]] = p->node[depth]->key[0];
+    u64 first = p->node[depth]->key[0];
+
+    while (depth--) {
+        p->node[depth]->key[p->at[depth]] = first;
+        first = p->node[depth]->key[0];
+    }
 }
 
 static void put_at(struct index_node *x, unsigned at, u64 key, u32 below)
