@@ -23,6 +23,7 @@ static const struct { u16 offset, since, last; } rules[] = {
     RULE(gather_pairs, 609, EVER),
     RULE(populate_whole, 609, EVER),
     RULE(mseal, 610, EVER),
+    RULE(exec_key_early, 610, EVER),
     RULE(mmap_gathers_first, 612, EVER),
     RULE(advise_self, 612, EVER),
     RULE(uffd_checks_source, 613, EVER),

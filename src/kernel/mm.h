@@ -330,6 +330,7 @@ struct quirks {
     bool mmap_gathers_first;  /* 6.12: what MAP_FIXED replaces is cut off before RLIMIT_AS is looked at         */
     bool uffd_wp_many;        /* 6.3: write protection over several mappings in one call                        */
     bool uffd_checks_source;  /* UFFDIO_COPY looks at the source's range first: seen in 6.18, not in 6.12       */
+    bool exec_key_early;      /* 6.10: mmap takes the key of execute-only memory before it looks for an address    */
     bool scan_guards;         /* 6.15: PAGEMAP_SCAN knows guard regions                                         */
     bool uffd_poison, uffd_async, uffd_move, uffd_own_only; /* 6.6, 6.7, 6.8; 6.17: unregister only through the same */
 };

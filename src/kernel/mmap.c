@@ -185,7 +185,7 @@ static long do_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, stru
     if (mm->map_count > p->k->cfg.max_map_count)
         return -MM_ENOMEM;
     vm = vm_flags_of(p, prot, flags);
-    if (prot == MM_PROT_EXEC)
+    if (prot == MM_PROT_EXEC && p->k->q.exec_key_early)
         vm |= (u64)pkey_execute_only(p) << VM_PKEY_SHIFT;
     r = addr_choose(p, file, addr, len, pgoff, flags);
     if (r < 0)
@@ -193,6 +193,8 @@ static long do_mmap(struct proc *p, u64 addr, u64 len, int prot, int flags, stru
     addr = (u64)r;
     if ((flags & MM_MAP_FIXED_NOREPLACE) && vma_overlap(mm, addr, addr + len))
         return -MM_EEXIST;
+    if (prot == MM_PROT_EXEC && !p->k->q.exec_key_early)
+        vm |= (u64)pkey_execute_only(p) << VM_PKEY_SHIFT;
     if ((flags & MM_MAP_LOCKED) && !mm->limit.memlock)
         return -MM_EPERM;
     if (!limits_may_lock(mm, vm, len))

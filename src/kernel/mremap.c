@@ -139,6 +139,15 @@ static void later(struct uffd_event **list, struct uffd_event **events)
     *events = NULL;
 }
 
+/* Until 6.14 only what moved lost its lock; for want of memory, all of the mapping. */
+static void cut_out(struct remap *m)
+{
+    if (m->v->start < m->addr)
+        vma_split_unchecked(m->v, m->addr, true);
+    if (m->v->end > m->addr + m->old_len)
+        vma_split_unchecked(m->v, m->addr + m->old_len, false);
+}
+
 /* The old place: unmapped, or with DONTUNMAP left empty. */
 static void finish_source(struct remap *m, struct vma *target)
 {
@@ -158,6 +167,8 @@ static void finish_source(struct remap *m, struct vma *target)
         }
         return;
     }
+    if ((m->v->flags & VM_LOCKED) && !counts)
+        cut_out(m);
     if (m->v->flags & VM_LOCKED)          /* what it counted in locked_vm stays there */
         m->mm->locked_stale += (s64)((m->v->end - m->v->start) >> PAGE_LG2) - (counts ? 0 : (s64)pages);
     m->v->flags &= ~(u64)VM_LOCKED_MASK;

@@ -192,6 +192,11 @@ static void versions_elsewhere(void **state)
         assert_int_equal(mm_process_madvise(b.p, b.p, &iov, 1, MM_MADV_COLD, 0), v >= 612 ? (long)PG : -MM_EPERM);
         assert_int_equal(mm_pagemap_scan(b.p, &scan), v < 607 ? -MM_ENOTTY : v < 615 ? -MM_EINVAL : 0);
         assert_int_equal(mm_mremap(b.p, A + 32 * PG, PG, PG, 3, A + 32 * PG), v >= 617 ? -MM_EINVAL : -MM_EFAULT);
+        mm_mmap(b.p, A + 64 * PG, 3 * PG, RW, FIX | MM_MAP_LOCKED, NULL, 0);
+        mm_mremap(b.p, A + 64 * PG, 2 * PG, 2 * PG, MM_MREMAP_MAYMOVE | MM_MREMAP_DONTUNMAP, A + 128 * PG);
+        mm_rss(b.p, &r);
+        assert_int_equal(r.map_count, v >= 615 ? 3 : 4);                  /* the unlocked part is cut out         */
+        mm_munmap(b.p, A + 64 * PG, 256 * PG);
         mm_setrlimit(b.p, MM_RLIMIT_AS, PG);                              /* a refused mapping cuts what it would replace */
         assert_int_equal(mm_mmap(b.p, A + PG, PG, 1, FIX, NULL, 0), -MM_ENOMEM);
         mm_rss(b.p, &r);
