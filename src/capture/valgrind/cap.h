@@ -5,7 +5,7 @@
  * are linked in.  main.c starts and ends it; instrument.c adds the checks to the program's code; access.c answers
  * them; begin.c models execve; syscalls.c follows the memory system calls, wrap.c changes a
  * few of them; files.c knows what is mapped; lines.c turns
- * instructions into functions and lines; write.c writes the results file. */
+ * instructions into functions and lines; calls.h has who called whom, heap.h whose memory it was; write.c writes the results file. */
 #ifndef PAGEWALK_CAP_H
 #define PAGEWALK_CAP_H
 
