@@ -43,23 +43,30 @@ static bool is_pinned(const struct mm *mm, struct frame *f)
 
 /* What nearly all entries are: a present anonymous page by itself, of a mapping that is copied on write, nobody pinned
  * anything.  Two cache lines are written, the frame's and the new reverse mapping's. */
-static inline bool is_plain(const struct vma *parent, u64 e, const struct frame *f)
+static inline bool is_plain(const struct kernel *k, u64 e)
 {
-    return (e & (X86_PTE_P | PTE_SPECIAL | PTE_UFFD_WP)) == X86_PTE_P && !(parent->flags & VM_SHARED) &&
-           !parent->mm->has_pinned && f->kind == FRAME_ANON && !(f->flags & FRAME_HUGE) && f->mapped;
+    const struct frame *f;
+
+    if ((e & (X86_PTE_P | PTE_SPECIAL | PTE_UFFD_WP)) != X86_PTE_P)
+        return false;
+    f = &k->frames[pte_pfn(e).n];
+    return f->kind == FRAME_ANON && !(f->flags & FRAME_HUGE);
 }
 
 /* The entries from *from on, as long as they are plain.  Returns how many; fewer than `n` also when memory ran out, which
  * copy_entry() then finds. */
-static u64 copy_plain(struct vma *child, const struct vma *parent, u64 *from, u64 *to, u64 va, u64 n)
+static u64 copy_plain(struct vma *child, u64 *from, u64 *to, u64 va, u64 n)
 {
     struct kernel *k = child->mm->k;
     u64 done = 0;
 
     for (; done < n; done++) {
         u64 e = from[done];
-        struct frame *f = &k->frames[(e & X86_PTE_ADDR) >> PAGE_LG2];
-        if (!e || !is_plain(parent, e, f) || !rmap_share(child->mm, f, va + done * PAGE_BYTES))
+        struct frame *f;
+        if (!is_plain(k, e))
+            break;
+        f = &k->frames[pte_pfn(e).n];
+        if (!rmap_share(child->mm, f, va + done * PAGE_BYTES))
             break;
         f->flags &= (u8)~FRAME_EXCLUSIVE;
         f->refs++;
@@ -142,7 +149,7 @@ static bool copy_entries(struct vma *child, struct vma *parent)
         if (!to)
             return false;
         for (u64 *e = s.pte, n; va < next; va += n * PAGE_BYTES, e += n, to += n) {
-            n = is_cow(parent) ? copy_plain(child, parent, e, to, va, (next - va) >> PAGE_LG2) : 0;
+            n = is_cow(parent) && !parent->mm->has_pinned ? copy_plain(child, e, to, va, (next - va) >> PAGE_LG2) : 0;
             if (n)
                 continue;
             n = 1;

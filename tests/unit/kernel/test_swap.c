@@ -211,6 +211,26 @@ static void step(struct bench *b, u32 *clock)
     }
 }
 
+/* Back from the device with its slot kept, then written without a fault: the slot's copy is an old one. */
+static void a_write_to_a_cached_page_is_written_out(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    start(&b, 16 << 20, 1 << 20, false);
+    map(&b, 2);
+    bench_write(&b, A);
+    *bytes_at(&b, A) = 1;
+    page_out(&b, 0, 1);
+    assert_int_equal(bench_read(&b, A), 1);
+    assert_int_equal(bench_write(&b, A), 0);
+    *bytes_at(&b, A) = 2;
+    page_out(&b, 0, 1);
+    assert_int_equal(bench_read(&b, A), 1);
+    assert_int_equal(*bytes_at(&b, A), 2);
+    bench_stop(&b);
+}
+
 /* ram: so little that pages go by themselves, too. */
 static void random_steps(u64 ram, u64 swap, u32 first, unsigned steps)
 {
@@ -281,7 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(out_and_in), cmocka_unit_test(ahead_is_minor), cmocka_unit_test(marks_survive),
-        cmocka_unit_test(what_stays), cmocka_unit_test(random_roomy), cmocka_unit_test(random_short_of_slots),
+        cmocka_unit_test(what_stays), cmocka_unit_test(a_write_to_a_cached_page_is_written_out),
+        cmocka_unit_test(random_roomy), cmocka_unit_test(random_short_of_slots),
         cmocka_unit_test(more_than_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
