@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # paths.sh BUILD - --call-paths: every way to reach a function is a path of its own, and paths cost what lines cost.
 . "$(dirname "$0")/lib.sh"
+unset MALLOC_PERTURB_ # meson sets it: malloc would itself touch all it gives
 
 # The sums of the cost columns of a table.
 sums() { awk -F'\t' -v t="$1" '$1 == "table" { on = $2 == t; delete c; for (i = 3; i <= NF; i++) c[$i] = i - 1 }

@@ -10,7 +10,7 @@
 #include "heap.h"
 #include "put.h"
 
-enum { SITES_MAX = 1 << 16, MEMO = 4096, WAITING = 256, SAMPLES = 200, WORK_BETWEEN = 200000 };
+enum { SITES_MAX = 1 << 16, MEMO = 4096, WAITING = 16384, SAMPLES = 200, WORK_BETWEEN = 200000 };
 
 struct site {
     struct site *next;     /* VgHashNode: by place                                                                 */
