@@ -38,34 +38,80 @@ static inline enum mmu_step_verdict walk_judge(const struct mode *mode, u64 e, u
     return leaf ? MMU_STEP_LEAF : MMU_STEP_NEXT;
 }
 
+/* The rights of a walk that ended at a level. */
+static inline void walk_ended(struct walk *w, u64 all, u64 any, u32 top, u32 last, enum mmu_step_verdict verdict)
+{
+    bool leaf = verdict == MMU_STEP_LEAF; /* else its bits mean nothing */
+    w->above = all;
+    w->all = leaf ? all & w->entry[last] : all;
+    w->any = leaf ? any | w->entry[last] : any;
+    w->top = (u8)top;
+    w->last = (u8)last;
+    w->verdict = (u8)verdict;
+    w->no_read = false;
+}
+
+/* One level of walk_down() on the common path; the level is a constant where this is called.  False: the entry is unusual,
+ * or not in RAM. */
+static inline __attribute__((always_inline)) bool walk_step(const struct mmu *m, const struct mode *mode, u64 va, u32 level, u64 *table,
+                                                            struct walk *w)
+{
+    u64 pa = *table + (va >> (12 + 9 * level) & 511) * 8, e;
+    if (RARE(pa >= m->ram_bytes))
+        return false;
+    __builtin_memcpy(&e, m->ram + pa, sizeof e);
+    w->pa[level] = pa;
+    w->entry[level] = e;
+    if (RARE((e & mode->usual[level]) != X86_PTE_P))
+        return false;
+    *table = e & mode->addr_mask;
+    return true;
+}
+
+/* The walk down to a small page, all entries usual.  False: it is another; what w holds means nothing. */
+static inline __attribute__((always_inline)) bool walk_usual(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
+                                                             struct walk *w)
+{
+    u64 table = s->table, all = s->all, any = s->any;
+#define LEVEL(level) \
+    case level: \
+        if (!walk_step(m, mode, va, level, &table, w)) \
+            return false; \
+        all &= w->entry[level]; \
+        any |= w->entry[level];
+    switch (s->level) {
+    LEVEL(4) __attribute__((fallthrough));
+    LEVEL(3) __attribute__((fallthrough));
+    LEVEL(2) __attribute__((fallthrough));
+    LEVEL(1) __attribute__((fallthrough));
+    default: break;
+    }
+#undef LEVEL
+    if (!walk_step(m, mode, va, 0, &table, w))
+        return false;
+    walk_ended(w, all, any, s->level, 0, MMU_STEP_LEAF);
+    return true;
+}
+
 static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
                              struct walk *w)
 {
     u64 table = s->table, all = s->all, any = s->any;
     u32 level = s->level;
     enum mmu_step_verdict verdict;
+    if (LIKELY(walk_usual(m, mode, va, s, w)))
+        return;
     for (;; level--) {
-        u64 pa = table + (va >> (12 + 9 * level) & 511) * 8, e = phys_read(m, pa);
-        w->pa[level] = pa;
-        w->entry[level] = e;
-        if (LIKELY((e & mode->usual[level]) == X86_PTE_P))
-            verdict = level ? MMU_STEP_NEXT : MMU_STEP_LEAF;
-        else
-            verdict = walk_judge(mode, e, level);
+        w->pa[level] = table + (va >> (12 + 9 * level) & 511) * 8;
+        w->entry[level] = phys_read(m, w->pa[level]);
+        verdict = walk_judge(mode, w->entry[level], level);
         if (verdict != MMU_STEP_NEXT)
             break;
-        all &= e;
-        any |= e;
-        table = e & mode->addr_mask;
+        all &= w->entry[level];
+        any |= w->entry[level];
+        table = w->entry[level] & mode->addr_mask;
     }
-    bool leaf = verdict == MMU_STEP_LEAF; /* else its bits mean nothing */
-    w->above = all;
-    w->all = leaf ? all & w->entry[level] : all;
-    w->any = leaf ? any | w->entry[level] : any;
-    w->top = s->level;
-    w->last = (u8)level;
-    w->verdict = (u8)verdict;
-    w->no_read = false;
+    walk_ended(w, all, any, s->level, level, verdict);
 }
 
 static inline struct walk_start walk_root(const struct cpu *c)
