@@ -38,6 +38,7 @@ static const struct command {
       "machine [cpus=N] [ram=SIZE] [profile=NAME] [vendor=intel|amd] [maxphyaddr=N] [features=+A,-B]" },
     { "boot", cmd_boot, 1, WORDS_MAX, NEED_NOTHING,
       "boot [kernel=6.18] [thp=never|madvise|always] [ram=SIZE] [cpus=N] [profile=NAME] [...]" },
+    { "mpu", cmd_mpu, 2, WORDS_MAX, NEED_NOTHING, "mpu v7m|v8m|v8.1m [regions=N], mpu region|regions|set|get|access|swap|load|store|sync ..." },
     { "explain", cmd_explain, 2, 2, NEED_NOTHING, "explain on|off" },
     { "proc", cmd_proc, 2, 2, NEED_KERNEL, "proc NAME" },
     { "file", cmd_file, 3, WORDS_MAX, NEED_KERNEL, 
@@ -240,7 +241,9 @@ struct interp *interp_new(const struct interp_options *options, const struct pw_
 
 void interp_free(struct interp *in)
 {
-    if (in)
+    if (in) {
         machine_drop(in);
+        mpu_drop(in);
+    }
     free(in);
 }

@@ -39,6 +39,7 @@ struct interp {
     size_t block_bytes;
     u64 ram_bytes;
     unsigned cpus;
+    struct mpu_world *mpu;       /* mpu_cmds.c; NULL until `mpu`                                               */
     u64 line;                    /* number of the line being done, from 1                                      */
     struct word doing;           /* its command                                                                */
     struct mmu_stale_counts stale; /* what --check-flush found on machines that are gone                       */
@@ -100,6 +101,8 @@ process_fn cmd_clear_refs, cmd_pagemap_scan;      /* scan_cmds.c                
 command_fn cmd_unpin, cmd_scatter, cmd_phys_to_virt, cmd_virt_to_phys; /* pin_cmds.c                              */
 process_fn cmd_pin;
 void pins_drop(struct interp *in);
+command_fn cmd_mpu;                               /* mpu_cmds.c                                                  */
+void mpu_drop(struct interp *in);
 process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
 process_fn cmd_faults, cmd_flushes, cmd_maps, cmd_smaps, cmd_smaps_rollup, cmd_status, cmd_statm, cmd_numa_maps, cmd_pagemap; /* proc_views.c */
