@@ -60,7 +60,7 @@ run_model_preloaded() { LD_PRELOAD=$preloaded "$PW" run -q --trace-children -o "
 valgrind=$(command -v valgrind.bin || command -v valgrind)
 preloaded=$([ -z "$valgrind" ] || "$valgrind" -q --tool=none env | sed -n 's/^LD_PRELOAD=\([^:]*\).*/\1/p')
 run_cachegrind() {
-    "$valgrind" -q --tool=cachegrind --cache-sim=yes --trace-children=yes --cachegrind-out-file="$WORK/cg/%p" --log-file=/dev/null "$@" >/dev/null 2>&1 </dev/null
+    "$valgrind" -q --vex-guest-chase=no --tool=cachegrind --cache-sim=yes --trace-children=yes --cachegrind-out-file="$WORK/cg/%p" --log-file=/dev/null "$@" >/dev/null 2>&1 </dev/null
 }
 
 passed=0

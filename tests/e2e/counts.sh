@@ -9,7 +9,7 @@ seq 1 60000 | awk '{ print ($1 * 7919) % 20011, "line", $1 }' > text
 
 for prog in "gzip -c text" "sort text" "md5sum text"; do
     LD_PRELOAD=$preloaded $PW run -q -o r -- $prog > /dev/null
-    $valgrind --tool=cachegrind --cache-sim=yes --cachegrind-out-file=cg $prog > /dev/null 2>&1
+    $valgrind --vex-guest-chase=no --tool=cachegrind --cache-sim=yes --cachegrind-out-file=cg $prog > /dev/null 2>&1
     # events: Ir I1mr ILmr Dr D1mr DLmr Dw D1mw DLmw
     set -- $(awk '/^summary:/ { print $2, $5, $8 }' cg)
     near() { awk -v a="$1" -v b="$2" 'BEGIN { d = a > b ? a - b : b - a; exit !(d * 1000 <= b) }'; }
