@@ -97,8 +97,17 @@ struct rows {
 
 /* What deep blocks keep of a block.  An event's changes to the second level, to be taken back: */
 struct undo { u64 data; u32 tag; u16 set; u8 place; };
-/* A walk, and a hit on a translation that such a walk will find. */
-struct deep_walk { u64 path, above_pa, pa, data; u32 event, at; };
+/* The walks of a stretch, by number in the order of the events, for eight at a time. */
+#define DEEP_WALKS (BLOCK + LANES)
+struct deep_walks {
+    _Alignas(64) u64 asked[DEEP_WALKS]; /* the record                                                             */
+    u64 path[DEEP_WALKS];   /* what leads to the page table: its address, rights                                  */
+    u64 above_pa[DEEP_WALKS], pa[DEEP_WALKS]; /* of the entries read: NO_ENTRY, or the one above; the last          */
+    u64 data[DEEP_WALKS];   /* the translation found                                                              */
+    u32 event[DEEP_WALKS], at[DEEP_WALKS]; /* number of the event; where in the second level its way is             */
+    u8 marks[DEEP_WALKS / LANES]; /* bit i % 8: walk i finds A or D to set                                        */
+};
+/* A hit on a translation that a walk will find. */
 struct later { u32 event, walk; };
 
 #define STRETCH_LEAST 8u    /* events settled at a time after one was beyond that                                 */
@@ -109,7 +118,7 @@ struct deep {
     struct rows second[2], pde;
     u8 second_of[3];        /* by enum mmu_kind                                                                   */
     struct undo undo[BLOCK];
-    struct deep_walk walk[BLOCK + 1];
+    struct deep_walks walk;
     struct later later[BLOCK + 1];
     u64 first[3][MMU_SLOTS * LANES]; /* at the beginning of a stretch: data of the first level, structure caches      */
     struct row pde_row[ROW_SETS_PSC];

@@ -119,8 +119,9 @@ ALWAYS u32 look(const struct hot *hot, struct batch *b, const u64 *record, struc
             d->later[later++] = (struct later){ j, pending_walk(old) };
         }
         u64 data = (old & hit) | (fill & ~hit);
-        d->walk[walks].event = j;
-        d->walk[walks].at = set * ways[i] + way;
+        d->walk.asked[walks] = r;
+        d->walk.event[walks] = j;
+        d->walk.at[walks] = set * ways[i] + way;
         walks += (u32)miss;
         hits[data_only ? MMU_SIDE_D : side_of((enum mmu_kind)kind)] -= hit;
         *at = data;
@@ -139,64 +140,109 @@ ALWAYS u32 look(const struct hot *hot, struct batch *b, const u64 *record, struc
 
 /* Returns the event of a walk that does not begin at a page table or directory, or meets something unusual there; s->to: there is
  * none. */
-ALWAYS u32 begin(const struct hot *hot, struct batch *b, const u64 *record, const struct stretch *s, struct tally *tally)
+ALWAYS u32 begin(const struct hot *hot, struct batch *b, const struct stretch *s, struct tally *tally)
 {
     const struct hot here = *hot, *h = &here;
     struct deep *d = &b->deep_state;
     const struct rows pde = d->pde;
     const struct second *up = &h->pdpte;
     const u32 walks = s->walks, set_mask = pde.a->set_mask, ways = pde.a->ways, last = (u32)1 << (ways - 1);
+    struct deep_walks *w = &d->walk;
     u64 hits = 0, *pde_data = pde.a->data;
-    for (u32 i = 0; i < walks; i++) {
-        struct deep_walk *w = &d->walk[i];
-        u64 va = mmu_record_va(record[b->event[w->event] & EVENT_RECORD]), number = va >> 21, path, miss;
+    u64 order = *up->order;
+    u32 i = 0;
+    memset(w->marks, 0, sizeof w->marks);
+    for (; i < walks; i++) {
+        u64 va = mmu_record_va(w->asked[i]), number = va >> 21, path, miss;
         u32 set = (u32)number & set_mask, gone, way;
         row_pass(&pde, set, (u32)number + 1, last, &gone, &way, &miss);
-        u64 *at = &pde_data[set * ways + way];
-        w->above_pa = NO_ENTRY;
+        u64 *at = &pde_data[set * ways + way], above_pa = NO_ENTRY;
         if (!miss) {
             path = *at;
             hits++;
         } else {
             u32 upper = tags_match(up->tag, up->all, number >> 9 | h->space), up_way = (u32)__builtin_ctz(upper | 1u << 16);
             if (RARE(!upper))
-                return w->event;
+                break;
             u64 start = up->data[up_way];
-            w->above_pa = (start & DATA_PA) + (number & 511) * 8;
-            u64 above = read_entry(h, w->above_pa);
+            above_pa = (start & DATA_PA) + (number & 511) * 8;
+            u64 above = read_entry(h, above_pa);
             if (RARE((above & h->pde_bits) != X86_PTE_P))
-                return w->event;
+                break;
             path = (above & h->addr_mask) | rights_below(start, above);
-            up->order[0] = lru16_touch(up->order[0], up_way);
+            order = lru16_touch(order, up_way);
             *at = path;
+            if (RARE(!(above & X86_PTE_A)))
+                w->marks[i / LANES] |= (u8)(1u << i % LANES);
         }
-        w->path = path;
-        w->pa = (path & DATA_PA) + (va >> 12 & 511) * 8;
-        __builtin_prefetch(h->ram + (w->pa < h->ram_bytes ? w->pa : 0));
+        u64 pa = (path & DATA_PA) + (va >> 12 & 511) * 8;
+        w->above_pa[i] = above_pa;
+        w->path[i] = path;
+        w->pa[i] = pa;
+        __builtin_prefetch(h->ram + (pa < h->ram_bytes ? pa : 0));
     }
+    *up->order = order;
     tally->psc_hit[0] = hits;
     tally->psc_hit[1] = walks - hits;
-    return s->to;
+    return i < walks ? w->event[i] : s->to;
 }
 
 /* ---- judge ------------------------------------------------------------------------------------------------------- */
+
+/* Entries at eight addresses; all ones outside RAM. */
+ALWAYS __m512i read_entries(const struct hot *h, __m512i pa, __mmask8 wanted)
+{
+    __mmask8 inside = _mm512_mask_cmplt_epu64_mask(wanted, pa, longs(h->ram_bytes));
+    return _mm512_mask_i64gather_epi64(longs(~(u64)0), inside, pa, h->ram, 1);
+}
+
+/* Bit i: entry i lacks A, or D for a store. */
+ALWAYS __mmask8 lacks_marks(__m512i e, __mmask8 stores)
+{
+    return _mm512_testn_epi64_mask(e, longs(X86_PTE_A)) | (stores & _mm512_testn_epi64_mask(e, longs(X86_PTE_D)));
+}
+
+/* data_below() of eight entries. */
+ALWAYS __m512i data_below_all(__m512i path, __m512i e, __mmask8 stores)
+{
+    _Static_assert(X86_PTE_D >> 3 == DATA_D && R_XD == 4 && R_RW == 1, "shifts");
+    __m512i below = _mm512_srli_epi64(e, 1), data = _mm512_and_si512(e, longs(DATA_PA));
+    __m512i grants = _mm512_ternarylogic_epi64(path, below, longs(R_RW | R_US), 0x80);
+    __m512i denies = _mm512_ternarylogic_epi64(path, _mm512_srli_epi64(e, 61), longs(R_XD), 0xa8);
+    __m512i alone = _mm512_slli_epi64(_mm512_ternarylogic_epi64(path, below, longs(R_RW), 0x20), DATA_LEAF_RO_BIT);
+    __m512i dirty = _mm512_and_si512(_mm512_srli_epi64(e, 3), longs(DATA_D));
+    data = _mm512_or_si512(_mm512_ternarylogic_epi64(data, grants, denies, 0xfe), _mm512_or_si512(alone, dirty));
+    return _mm512_mask_or_epi64(data, stores, data, longs(DATA_D));
+}
 
 /* Returns the first event that a translation refuses or that needs more than these walks can do; s->to: there is none. */
 ALWAYS u32 judge(const struct hot *hot, struct batch *b, const u64 *record, const struct stretch *s)
 {
     const struct hot here = *hot, *h = &here;
     struct deep *d = &b->deep_state;
+    struct deep_walks *w = &d->walk;
+    const __m512i refused = _mm512_set_epi64(0, 0, 0, 0, 0, h->refused[MMU_FETCH], h->refused[MMU_STORE], h->refused[MMU_LOAD]);
+    const u32 walks = s->walks;
     u32 bad = s->to;
-    for (u32 i = s->walks; i--;) {
-        struct deep_walk *w = &d->walk[i];
-        u64 kind = kind_of(b, record, w->event), e = read_entry(h, w->pa);
-        w->data = data_below(w->path, e) | (kind & 1) * DATA_D;
-        if (RARE((e & h->pte_bits) != X86_PTE_P || refuses(h, w->data, kind)))
-            bad = w->event;
+    for (u32 i = 0; i < walks; i += LANES) {
+        __mmask8 wanted = walks - i >= LANES ? 0xff : (__mmask8)((1u << (walks - i)) - 1);
+        __m512i asked = _mm512_load_si512(w->asked + i), e = read_entries(h, _mm512_load_si512(w->pa + i), wanted);
+        __mmask8 stores = _mm512_test_epi64_mask(asked, longs(RECORD_STORE));
+        __m512i data = data_below_all(_mm512_load_si512(w->path + i), e, stores);
+        __m512i denied = _mm512_permutexvar_epi64(_mm512_srli_epi64(asked, MMU_RECORD_KIND_SHIFT), refused);
+        __m512i denies = _mm512_srlv_epi64(denied, _mm512_and_si512(data, longs(DATA_RIGHTS)));
+        __mmask8 unusual = _mm512_cmpneq_epu64_mask(_mm512_and_si512(e, longs(h->pte_bits)), longs(X86_PTE_P));
+        unusual = wanted & (unusual | _mm512_test_epi64_mask(denies, longs(1)));
+        _mm512_store_si512(w->data + i, data);
+        w->marks[i / LANES] |= wanted & lacks_marks(e, stores);
+        if (RARE(unusual)) {
+            bad = w->event[i + (u32)__builtin_ctz(unusual)];
+            break;
+        }
     }
     for (u32 i = s->later; i--;) {
         struct later l = d->later[i];
-        if (refuses(h, d->walk[l.walk].data, kind_of(b, record, l.event)) && l.event < bad)
+        if (l.event < bad && refuses(h, w->data[l.walk], kind_of(b, record, l.event)))
             bad = l.event;
     }
     return bad;
@@ -204,35 +250,60 @@ ALWAYS u32 judge(const struct hot *hot, struct batch *b, const u64 *record, cons
 
 /* ---- act --------------------------------------------------------------------------------------------------------- */
 
+/* A line is near from now on.  Returns whether it was. */
+ALWAYS u64 near_read(const struct hot *h, u64 pa)
+{
+    u64 line = (pa >> 6) + 1;
+    return near_front(h->near_line[(line ^ line >> 6) & h->near_mask], line);
+}
+
+/* Sets bits of an entry; what changes is counted. */
+ALWAYS void set_marks(const struct hot *h, struct tally *t, u64 pa, u64 marks)
+{
+    u64 e = read_entry(h, pa);
+    if (!(marks & ~e))
+        return;
+    e |= marks;
+    __builtin_memcpy(h->ram + pa, &e, sizeof e);
+    t->ad_writes++;
+}
+
 ALWAYS void act(const struct hot *hot, struct batch *b, const u64 *record, const struct stretch *s, struct tally *total, bool data_only)
 {
     const struct hot here = *hot, *h = &here;
     struct deep *d = &b->deep_state;
-    struct tally tally[2] = { total[0], total[1] };
+    struct deep_walks *w = &d->walk;
+    struct tally tally = { 0 };
     const u32 walks = s->walks;
+    u64 near = 0, fetched = 0;
     for (u32 i = 0; i < walks; i++) {
-        struct deep_walk *w = &d->walk[i];
-        u64 kind = kind_of(b, record, w->event);
-        u64 above = w->above_pa != NO_ENTRY ? read_entry(h, w->above_pa) : 0, e = read_entry(h, w->pa);
-        if (above)
-            mark_entry(h, &tally[0], w->above_pa, above, X86_PTE_A);
-        mark_entry(h, &tally[0], w->pa, e, X86_PTE_A | (kind & 1) * X86_PTE_D);
-        w->data |= e & X86_PTE_D ? DATA_D : 0; /* a walk before it may have set D */
-        h->second[data_only ? (u64)MMU_LOAD : kind].data[w->at] = w->data;
-        u64 *first = first_of(h, b->event[w->event], kind, data_only), is = *first;
-        *first = is & PENDING && pending_walk(is) == i ? w->data : is;
-        tally[data_only ? MMU_SIDE_D : side_of((enum mmu_kind)kind)].walks++;
+        u64 kind = w->asked[i] >> MMU_RECORD_KIND_SHIFT, pa = w->pa[i], above_pa = w->above_pa[i];
+        if (above_pa != NO_ENTRY)
+            near += near_read(h, above_pa);
+        near += near_read(h, pa);
+        if (RARE(w->marks[i / LANES] >> i % LANES & 1)) {
+            if (above_pa != NO_ENTRY)
+                set_marks(h, &tally, above_pa, X86_PTE_A);
+            set_marks(h, &tally, pa, X86_PTE_A | (kind & 1) * X86_PTE_D);
+        }
+        u64 data = w->data[i] | (read_entry(h, pa) >> 3 & DATA_D); /* a walk before it may have set D */
+        h->second[data_only ? (u64)MMU_LOAD : kind].data[w->at[i]] = data;
+        u64 *first = first_of(h, b->event[w->event[i]], kind, data_only), is = *first;
+        *first = is & PENDING && pending_walk(is) == i ? data : is;
+        fetched += data_only ? 0 : kind >> 1;
     }
     for (u32 i = 0; i < s->later; i++) {
         struct later l = d->later[i];
         u64 *first = first_of(h, b->event[l.event], kind_of(b, record, l.event), data_only);
         if (*first & PENDING)
-            *first = d->walk[pending_walk(*first)].data;
+            *first = w->data[pending_walk(*first)];
     }
-    tally[0].reads[0] = walks;
-    tally[0].reads[1] = tally[0].psc_hit[1];
-    total[0] = tally[0];
-    total[1] = tally[1];
+    total[0].near += near;
+    total[0].ad_writes += tally.ad_writes;
+    total[0].reads[0] = walks;
+    total[0].reads[1] = total[0].psc_hit[1];
+    total[MMU_SIDE_I].walks += fetched;
+    total[MMU_SIDE_D].walks += walks - fetched;
 }
 
 /* ---- taking back ------------------------------------------------------------------------------------------------- */
@@ -275,7 +346,7 @@ ALWAYS u32 settle_stretch(const struct hot *h, struct batch *b, const u64 *recor
     copy_caches(h, &b->deep_state, false);
     s->to = look(h, b, record, s, tally, data_only);
     while (s->walks) {
-        u32 good = begin(h, b, record, s, tally);
+        u32 good = begin(h, b, s, tally);
         if (good == s->to)
             good = judge(h, b, record, s);
         if (LIKELY(good == s->to))
