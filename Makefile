@@ -54,7 +54,7 @@ exhaustive:
 	@sh tools/exhaustive.sh
 
 # Breaks the code on purpose, a little at a time: does a test notice?  ROOMS=machine for one room alone.
-ROOMS ?= machine kernel
+ROOMS ?= machine kernel mpu
 mutate: setup
 	@sh tools/mutate.sh $(ROOMS)
 
