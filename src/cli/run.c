@@ -110,8 +110,11 @@ static int show(const struct run_options *o, const struct results_files *f, cons
     if (!o->view.quiet && isatty(STDERR_FILENO))
         fputc('\n', stderr);
     good = output_views(&report, &o->view, stderr);
+    if (!o->view.quiet && o->record)
+        fprintf(stderr, "Recorded in %s; `pagewalk advise %s` says what would help.\n", o->record, o->record);
     if (!o->view.quiet && !f->folder[0])
-        fprintf(stderr, "Kept in %s; `pagewalk report` shows it again.\n", o->results && strchr(o->results, '/') ? file : strrchr(file, '/') + 1);
+        fprintf(stderr, "Kept in %s; `pagewalk report` shows it again, --html FILE draws it%s.\n", o->results && strchr(o->results, '/') ? file : strrchr(file, '/') + 1,
+                o->record ? "" : "; run with --record for `pagewalk advise`");
     report_free(&report);
     return good ? status_of(l->wait_status) : STATUS_OURS;
 }

@@ -232,6 +232,21 @@ static bool is_called(const char *name, const struct call *c, u64 start)
     return same(name, "anon") || same(name, t.buf);
 }
 
+/* Memory without a name is called by where its mapping begins (mapping.c): what is mapped next to what got the wish would
+ * have become part of it. */
+static bool joins(struct follower *f, int wish, const struct call *c)
+{
+    const u64 start = (u64)c->recorded, end = start + page_up(c->a[1]);
+    const bool first = !f->granted[wish].end, below = end == f->granted[wish].start, above = start == f->granted[wish].end;
+    if (c->file || !(first ? is_called(f->wish[wish], c, start) : below || above))
+        return is_called(f->wish[wish], c, start);
+    if (first || below)
+        f->granted[wish].start = start;
+    if (first || above)
+        f->granted[wish].end = end;
+    return true;
+}
+
 /* The range is new; its rights say how it can be populated. */
 static void grant(struct follower *f, enum follow_wish wish, u64 start, u64 bytes, int prot, const struct call *c)
 {
@@ -243,7 +258,7 @@ static void grant_wishes(struct follower *f, u32 call, const struct call *c, u64
 {
     for (int wish = 0; wish < FOLLOW_WISHES; wish++) {
         const char *name = f->wish[wish];
-        if (RARE(name[0] && c->recorded >= 0 && call == TRACE_MMAP && is_called(name, c, (u64)c->recorded)))
+        if (RARE(name[0] && c->recorded >= 0 && call == TRACE_MMAP && joins(f, wish, c)))
             grant(f, (enum follow_wish)wish, (u64)c->recorded, c->a[1], (int)c->a[2], c);
         if (RARE(name[0] && call == TRACE_BRK_CALL && same(name, "[heap]") && old_brk && (u64)c->recorded > old_brk))
             grant(f, (enum follow_wish)wish, page_up(old_brk), page_up((u64)c->recorded) - page_up(old_brk), MM_PROT_WRITE, c);
