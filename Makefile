@@ -1,7 +1,7 @@
 # Pagewalk - a thin face on Meson and Ninja.
 #   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
 #   make setup      install what the build needs     make test   set up, build, run every test
-#   make test-differential   a million MMU cases on QEMU and on Bochs, replayed on the model (some minutes)
+#   make test-differential   a million MMU cases on QEMU and on Bochs, MPU cases on Cortex-M boards, replayed on the model (some minutes)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
@@ -30,7 +30,8 @@ test: setup
 test-differential: setup
 	@sh tools/setup.sh emulators || echo "test-differential: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
-	@sh tests/differential/baremetal/run.sh $(B)
+	@sh tests/differential/baremetal/run.sh $(B); status=$$?; \
+		sh tests/differential/mpu/run.sh $(B) || [ $$? -eq 77 ] && exit $$status
 
 mmfuzz: all
 	@sh tests/differential/mmfuzz/long.sh $(B) "$(SEEDS)" "$(OPS)" $(MMFUZZ)

@@ -27,6 +27,8 @@ test  lld            cmd    ld.lld
 fuzz  clang          cmd    clang
 fuzz  libclang-rt-dev file  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 emulators qemu-system-x86 cmd qemu-system-x86_64
+emulators gcc-arm-none-eabi cmd arm-none-eabi-gcc
+emulators qemu-system-arm cmd qemu-system-arm
 emulators bochs      cmd    bochs-bin
 emulators bochs-term file   /usr/lib/*/bochs/plugins/libbx_term_gui.so
 emulators bochsbios  file   /usr/share/bochs/BIOS-bochs-latest
