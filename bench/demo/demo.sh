@@ -12,4 +12,6 @@ and by which functions.
 
 TEXT
 echo "\$ pagewalk run -- python3 bench/demo/snapshot.py"
+# The same hashes in every run, so that the numbers are.
+export PYTHONHASHSEED=0
 exec "$BUILD/pagewalk" run -o "$BUILD/demo.pagewalk" -- "$python" "$HERE/snapshot.py"
