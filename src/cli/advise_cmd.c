@@ -128,19 +128,11 @@ static void nothing_helps(const struct alternative *a, unsigned n)
 static bool write_json(const char *file, const struct advice *d, unsigned worth)
 {
     json_t *all = json_array(), *j;
-    bool standard = !strcmp(file, "-"), good;
-    FILE *out = standard ? stdout : fopen(file, "we");
     for (unsigned i = 0; i < worth; i++)
         json_array_append_new(all, json_pack("{sssss{sfsfsf}}", "settings", d[i].a->name, "text", d[i].text, "run_time_change_percent", "low",
                                              d[i].change.low, "middle", d[i].change.middle, "high", d[i].change.high));
     j = json_pack("{sissso}", "format", 1, "how_sure", "estimated", "advice", all);
-    good = out && j && !json_dumpf(j, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)) && fputc('\n', out) != EOF;
-    if (out && !standard)
-        good = !fclose(out) && good;
-    json_decref(j);
-    if (!good)
-        say("cannot write %s: %s", file, strerror(errno));
-    return good;
+    return output_json(file, j);
 }
 
 /* ---- the command -------------------------------------------------------------------------------------------------------- */

@@ -106,6 +106,20 @@ bool output_views(const struct report *r, const struct view_options *v, FILE *su
     return good;
 }
 
+/* ---- JSON of our own ----------------------------------------------------------------------------------------------- */
+
+bool output_json(const char *file, json_t *j)
+{
+    bool standard = !strcmp(file, "-"), good;
+    FILE *out = standard ? stdout : fopen(file, "we");
+
+    good = out && j && !json_dumpf(j, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)) && fputc('\n', out) != EOF;
+    if (out && !standard)
+        good = !fclose(out) && good;
+    json_decref(j);
+    return good || cannot_write(file);
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------------------- */
 
 bool load_report(struct report *r, const char *file)

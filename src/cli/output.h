@@ -6,6 +6,8 @@
 #include "cli/options.h"
 #include "report/report.h"
 
+#include <jansson.h>
+
 /* Whether this file could be written now; leaves nothing behind.  False: said why.  NULL and "-" pass. */
 bool output_check(const char *file);
 /* The summary and the files that were asked for.  False: said why. */
@@ -15,5 +17,7 @@ bool output_check_views(const struct view_options *v);
 
 /* report_load() with a progress line on a terminal; says what was refused. */
 bool load_report(struct report *r, const char *file);
+/* Takes j.  False: said why. */
+bool output_json(const char *file, json_t *j);
 
 #endif

@@ -97,8 +97,6 @@ static json_t *json_alternative(const struct alternative *a, const struct replay
 static bool write_json(const char *file, const struct whatif_options *o, const struct alternative *a, unsigned n)
 {
     json_t *all = json_array(), *assumed = json_array(), *j;
-    bool standard = !strcmp(file, "-"), good;
-    FILE *out = standard ? stdout : fopen(file, "we");
     for (unsigned i = 0; i < n; i++)
         json_array_append_new(all, json_alternative(&a[i], &a[0].outcome));
     for (unsigned i = 0; whatif_assumption(i); i++)
@@ -106,13 +104,7 @@ static bool write_json(const char *file, const struct whatif_options *o, const s
                                                  whatif_assumption(i)->high));
     j = json_pack("{sisssosssssoso}", "format", 1, "recording", o->file, "alternatives", all, "counts", "as in `pagewalk run --json`", "run_time_change_percent",
                   "estimated", "assumed", assumed, "error", json_null());
-    good = out && j && !json_dumpf(j, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)) && fputc('\n', out) != EOF;
-    if (out && !standard)
-        good = !fclose(out) && good;
-    json_decref(j);
-    if (!good)
-        say("cannot write %s: %s", file, strerror(errno));
-    return good;
+    return output_json(file, j);
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------------ */
