@@ -39,6 +39,7 @@ static const struct command {
     { "boot", cmd_boot, 1, WORDS_MAX, NEED_NOTHING,
       "boot [kernel=6.18] [thp=never|madvise|always] [ram=SIZE] [cpus=N] [profile=NAME] [...]" },
     { "mpu", cmd_mpu, 2, WORDS_MAX, NEED_NOTHING, "mpu v7m|v8m|v8.1m [regions=N], mpu region|regions|set|get|access|swap|load|store|sync ..." },
+    { "part", cmd_part, 2, WORDS_MAX, NEED_NOTHING, "part new BYTES first|best|worst|next [unit=N] [paged], part start|end|out|in|compact|access|map ..." },
     { "explain", cmd_explain, 2, 2, NEED_NOTHING, "explain on|off" },
     { "proc", cmd_proc, 2, 2, NEED_KERNEL, "proc NAME" },
     { "file", cmd_file, 3, WORDS_MAX, NEED_KERNEL, 
@@ -244,6 +245,7 @@ void interp_free(struct interp *in)
     if (in) {
         machine_drop(in);
         mpu_drop(in);
+        part_drop(in);
     }
     free(in);
 }
