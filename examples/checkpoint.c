@@ -194,6 +194,8 @@ static bool run(const struct way *way)
            (unsigned long long)faults, different ? "DIFFERENT" : "restored equal");
     if (mm_check(g.k))
         guest_die(mm_check(g.k), 0);
+    for (unsigned a = 0; a < AREAS; a++)
+        free(s.bytes[a]);
     return !different;
 }
 
