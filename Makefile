@@ -55,7 +55,7 @@ exhaustive:
 	@sh tools/exhaustive.sh
 
 # Breaks the code on purpose, a little at a time: does a test notice?  ROOMS=machine for one room alone.
-ROOMS ?= machine kernel mpu
+ROOMS ?= machine kernel mpu partition
 mutate: setup
 	@sh tools/mutate.sh $(ROOMS)
 
