@@ -25,9 +25,8 @@ static inline unsigned v7_size_lg2(const struct mpu_region *r)
     return size >= 4 ? size + 1 : 0;
 }
 
-/* What the access bits allow: privileged, then unprivileged.  DDI 0403 table B3-15, DDI 0553 MPU_RBAR.AP. */
-extern const u8 mpu_v7_ap[8][2];
-extern const u8 mpu_v8_ap[4][2];
+/* The access bits for these rights; -1: there are none. */
+int mpu_find_ap(const struct mpu *m, u8 privileged, u8 unprivileged);
 
 /* Does region n, which is on, hold the address?  A subregion that is off does not. */
 bool mpu_region_holds(const struct mpu *m, unsigned n, u32 addr);

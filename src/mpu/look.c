@@ -5,11 +5,23 @@
  * v7-M: of the enabled regions that hold the address the highest number decides.  v8-M: two that hold it are a fault. */
 #include "internal.h"
 
-const u8 mpu_v7_ap[8][2] = {
+/* What the access bits allow: privileged, then unprivileged.  DDI 0403 table B3-15, DDI 0553 MPU_RBAR.AP. */
+static const u8 v7_ap[8][2] = {
     { 0, 0 }, { MPU_R | MPU_W, 0 }, { MPU_R | MPU_W, MPU_R }, { MPU_R | MPU_W, MPU_R | MPU_W },
     { 0, 0 } /* reserved */, { MPU_R, 0 }, { MPU_R, MPU_R }, { MPU_R, MPU_R },
 };
-const u8 mpu_v8_ap[4][2] = { { MPU_R | MPU_W, 0 }, { MPU_R | MPU_W, MPU_R | MPU_W }, { MPU_R, 0 }, { MPU_R, MPU_R } };
+static const u8 v8_ap[4][2] = { { MPU_R | MPU_W, 0 }, { MPU_R | MPU_W, MPU_R | MPU_W }, { MPU_R, 0 }, { MPU_R, MPU_R } };
+
+int mpu_find_ap(const struct mpu *m, u8 privileged, u8 unprivileged)
+{
+    const bool v7 = m->arch == MPU_V7M;
+    const u8 (*table)[2] = v7 ? v7_ap : v8_ap;
+
+    for (int ap = 0; ap < (v7 ? 8 : 4); ap++)
+        if (table[ap][0] == privileged && table[ap][1] == unprivileged)
+            return ap;
+    return -1;
+}
 
 /* Half a GiB each: code, SRAM, peripheral, RAM, RAM, device, device, system. */
 static u8 default_rights(u32 addr)
@@ -58,7 +70,7 @@ u8 mpu_region_rights(const struct mpu *m, unsigned n, bool unprivileged)
 {
     const struct mpu_region *r = &m->region[n];
     const bool v7 = m->arch == MPU_V7M;
-    const u8 rw = v7 ? mpu_v7_ap[r->attr >> RASR_AP_LSB & 7][unprivileged] : mpu_v8_ap[r->rbar >> 1 & 3][unprivileged];
+    const u8 rw = v7 ? v7_ap[r->attr >> RASR_AP_LSB & 7][unprivileged] : v8_ap[r->rbar >> 1 & 3][unprivileged];
     const bool xn = v7 ? r->attr & RASR_XN : r->rbar & 1;
     const bool pxn = m->arch == MPU_V8_1M && r->attr & RLAR_PXN && !unprivileged;
 

@@ -98,18 +98,9 @@ bool mpu_read(const struct mpu *m, u32 reg, u32 *value)
 
 /* ---- regions by what they are to do ------------------------------------------------------------------------- */
 
-/* The access bits for these rights; -1: there are none. */
-static int find_ap(const u8 (*table)[2], int entries, const struct mpu_want *w)
-{
-    for (int ap = 0; ap < entries; ap++)
-        if (table[ap][0] == w->privileged && table[ap][1] == w->unprivileged)
-            return ap;
-    return -1;
-}
-
 static enum mpu_refused set_v7(struct mpu *m, unsigned n, const struct mpu_want *w)
 {
-    const int ap = find_ap(mpu_v7_ap, 8, w);
+    const int ap = mpu_find_ap(m, w->privileged, w->unprivileged);
     const u32 size = w->bytes ? (u32)__builtin_ctz(w->bytes) - 1 : 0;
 
     if (w->bytes < GRANULE_BYTES || w->bytes & (w->bytes - 1))
@@ -129,7 +120,7 @@ static enum mpu_refused set_v7(struct mpu *m, unsigned n, const struct mpu_want 
 
 static enum mpu_refused set_v8(struct mpu *m, unsigned n, const struct mpu_want *w)
 {
-    const int ap = find_ap(mpu_v8_ap, 4, w);
+    const int ap = mpu_find_ap(m, w->privileged, w->unprivileged);
 
     if (w->bytes & (GRANULE_BYTES - 1))
         return MPU_WANT_SIZE;
