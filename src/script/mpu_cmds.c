@@ -4,18 +4,9 @@
 #include "interp_internal.h"
 
 #include "base/check.h"
-#include "pagewalk/mpu.h"
+#include "mpu_cmds.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define WINDOW_MAX_BYTES (1u << 20)
-
-struct mpu_world {
-    struct mpu mpu;
-    struct mpu_swap swap;    /* ram is NULL while nothing is swapped                                              */
-    u8 *shadow;              /* the window's bytes as they should be                                              */
-};
 
 static const struct { const char *name; u32 reg; } registers[] = {
     { "type", MPU_TYPE }, { "ctrl", MPU_CTRL }, { "rnr", MPU_RNR }, { "rbar", MPU_RBAR }, { "rasr", MPU_RASR }, { "rlar", MPU_RLAR },
@@ -23,32 +14,15 @@ static const struct { const char *name; u32 reg; } registers[] = {
     { "hfsr", MPU_HFSR }, { "mmfar", MPU_MMFAR }, { "bfar", MPU_BFAR },
 };
 
-static void swap_free(struct mpu_swap *s, u8 *shadow)
-{
-    free(s->ram);
-    free(s->flash);
-    free(s->holds);
-    free(s->dirty);
-    free(shadow);
-}
-
-static void swap_end(struct mpu_world *x)
-{
-    swap_free(&x->swap, x->shadow);
-    memset(&x->swap, 0, sizeof x->swap);
-    x->shadow = NULL;
-}
-
 void mpu_drop(struct interp *in)
 {
     if (in->mpu)
-        swap_end(in->mpu);
+        mpu_swap_end(in->mpu);
     free(in->mpu);
     in->mpu = NULL;
 }
 
-/* "key=N" at any word from `at` on; *out stays when it is not there.  false: answered with an error. */
-static bool take_value(struct interp *in, const struct words *w, unsigned at, const char *key, u64 max, u64 *out)
+bool mpu_take_value(struct interp *in, const struct words *w, unsigned at, const char *key, u64 max, u64 *out)
 {
     struct word value;
 
@@ -62,7 +36,7 @@ static bool take_value(struct interp *in, const struct words *w, unsigned at, co
     return true;
 }
 
-static bool need_u32(struct interp *in, const struct words *w, unsigned at, u32 *out)
+bool need_u32(struct interp *in, const struct words *w, unsigned at, u32 *out)
 {
     u64 v;
 
@@ -86,13 +60,13 @@ static bool mpu_new(struct interp *in, const struct words *w)
         return fail(in, "v7m, v8m or v8.1m, region, regions, set, get, access, swap, load, store or sync, not", &w->w[1]);
     if (w->n > 3 || (w->n == 3 && !word_value(w->w[2], "regions", &value)))
         return fail(in, "mpu v7m|v8m|v8.1m [regions=0|8|16]", NULL);
-    if (!take_value(in, w, 2, "regions", MPU_REGIONS_MAX, &regions))
+    if (!mpu_take_value(in, w, 2, "regions", MPU_REGIONS_MAX, &regions))
         return false;
     if (regions % 8)
         return fail(in, "an MPU has 0, 8 or 16 regions here, not", &w->w[2]);
     if (!in->mpu && !(in->mpu = calloc(1, sizeof *in->mpu)))
         return fail(in, "no memory", NULL);
-    swap_end(in->mpu);
+    mpu_swap_end(in->mpu);
     mpu_init(&in->mpu->mpu, (enum mpu_arch)arch, (unsigned)regions);
     done_ok(in);
     return true;
@@ -149,7 +123,7 @@ static bool wanted_region(struct interp *in, const struct words *w, struct mpu_w
         return false;
     if (word_is(w->w[4], "4G"))
         return fail(in, "a region of 4 GiB is set by its registers, not by", &w->w[4]);
-    if (!need_u32(in, w, 4, &want->bytes) || !take_value(in, w, 7, "srd", 255, &srd))
+    if (!need_u32(in, w, 4, &want->bytes) || !mpu_take_value(in, w, 7, "srd", 255, &srd))
         return false;
     if (!want->bytes)
         return fail(in, "a region has a size", NULL);
@@ -280,133 +254,6 @@ static bool mpu_access_cmd(struct interp *in, const struct words *w)
         mpu_explain(&in->mpu->mpu, &a, &r, &in->explain_out);
     in->t.len = 0;
     put_result(&in->t, &in->mpu->mpu, &r);
-    line_end(in);
-    return true;
-}
-
-/* ---- swapping --------------------------------------------------------------------------------------------------- */
-
-/* mpu swap WINDOW SIZE ram=SIZE page=SIZE [first=N] [regions=N] */
-static bool mpu_swap_cmd(struct interp *in, const struct words *w)
-{
-    struct mpu_world *x = in->mpu;
-    u64 ram = 0, page = 0, first = 0, regions = x->mpu.regions;
-    u8 *shadow;
-    struct mpu_swap s = { .mpu = &x->mpu };
-
-    if (!need_u32(in, w, 2, &s.window) || !need_u32(in, w, 3, &s.window_bytes))
-        return false;
-    if (!take_value(in, w, 4, "ram", WINDOW_MAX_BYTES, &ram) || !take_value(in, w, 4, "page", WINDOW_MAX_BYTES, &page) ||
-        !take_value(in, w, 4, "first", MPU_REGIONS_MAX, &first) || !take_value(in, w, 4, "regions", MPU_REGIONS_MAX, &regions))
-        return false;
-    if (!ram || !page || s.window_bytes > WINDOW_MAX_BYTES)
-        return fail(in, "mpu swap WINDOW SIZE ram=SIZE page=SIZE [first=N] [regions=N]; sizes up to 1M", NULL);
-    s.ram_bytes = (u32)ram;
-    s.page_bytes = (u32)page;
-    s.first_region = (u8)first;
-    s.regions = (u8)regions;
-    s.ram = calloc(1, ram);
-    s.flash = calloc(1, s.window_bytes + 1u);
-    s.holds = calloc(ram / page + 1, sizeof *s.holds);
-    s.dirty = calloc(ram / page + 1, 1);
-    shadow = calloc(1, s.window_bytes + 1u);
-    if (!s.ram || !s.flash || !s.holds || !s.dirty || !shadow || !mpu_swap_begin(&s)) {
-        swap_free(&s, shadow);
-        return fail(in, "sizes must be powers of two, page <= ram <= window, the window aligned, and the regions there", NULL);
-    }
-    swap_end(x);
-    x->swap = s;
-    x->shadow = shadow;
-    done_ok(in);
-    return true;
-}
-
-/* One byte, and what the handler did for it. */
-static bool one_byte(struct interp *in, u32 addr, bool store, u8 *value)
-{
-    struct mpu_swap *s = &in->mpu->swap;
-    const struct mpu_swap before = *s;
-    const bool done = store ? mpu_swap_store(s, addr, *value) : mpu_swap_load(s, addr, value);
-
-    if (!in->options.explain || s->faults == before.faults)
-        return done;
-    explain_begin(in);
-    text_str(&in->t, store ? "MemManage, store to " : "MemManage, load from ");
-    text_0x(&in->t, addr);
-    text_str(&in->t, ": page ");
-    text_dec(&in->t, (addr - s->window) / s->page_bytes);
-    if (s->pages_read != before.pages_read) {
-        text_str(&in->t, s->pages_written != before.pages_written ? " comes from flash, its frame's page was written there" : " comes from flash");
-    } else {
-        text_str(&in->t, s->first_writes != before.first_writes ? " is stored into for the first time: writable now" :
-                                                                   " is in RAM: a region is moved over it");
-    }
-    line_end(in);
-    return done;
-}
-
-/* mpu load ADDR [COUNT], mpu store ADDR VALUE [COUNT]: COUNT bytes, VALUE, VALUE + 1, ... */
-static bool swap_bytes(struct interp *in, const struct words *w, bool store)
-{
-    struct mpu_world *x = in->mpu;
-    const u64 faults = x->swap.faults;
-    u64 value = 0, count = 1, done;
-    u8 byte = 0;
-    u32 addr = 0;
-
-    if (!x->swap.ram)
-        return fail(in, "nothing is swapped: begin with mpu swap", NULL);
-    if (!need_u32(in, w, 2, &addr) || (store && !need_number(in, w, 3, &value)) ||
-        (w->n > 3u + store && !need_number(in, w, 3 + store, &count)))
-        return false;
-    if (addr < x->swap.window || count > x->swap.window_bytes || addr - x->swap.window > x->swap.window_bytes - count)
-        return fail(in, "not all in the window", NULL);
-    for (done = 0; done < count; done++) {
-        byte = (u8)(value + done);
-        if (!one_byte(in, addr + (u32)done, store, &byte))
-            break;
-        if (store)
-            x->shadow[addr - x->swap.window + done] = byte;
-    }
-    in->t.len = 0;
-    text_str(&in->t, done == count ? "ok" : "refused");
-    if (!store && done) {
-        text_str(&in->t, " last=");
-        text_0x(&in->t, byte);
-    }
-    text_str(&in->t, " faults=");
-    text_dec(&in->t, x->swap.faults - faults);
-    line_end(in);
-    return true;
-}
-
-static bool mpu_load_cmd(struct interp *in, const struct words *w) { return swap_bytes(in, w, false); }
-static bool mpu_store_cmd(struct interp *in, const struct words *w) { return swap_bytes(in, w, true); }
-
-static void put_count(struct text *t, const char *name, u64 n)
-{
-    text_char(t, ' ');
-    text_str(t, name);
-    text_char(t, '=');
-    text_dec(t, n);
-}
-
-static bool mpu_sync_cmd(struct interp *in, const struct words *w)
-{
-    struct mpu_swap *s = &in->mpu->swap;
-
-    (void)w;
-    if (!s->ram)
-        return fail(in, "nothing is swapped: begin with mpu swap", NULL);
-    mpu_swap_sync(s);
-    in->t.len = 0;
-    text_str(&in->t, memcmp(s->flash, in->mpu->shadow, s->window_bytes) ? "differs" : "same");
-    put_count(&in->t, "accesses", s->accesses);
-    put_count(&in->t, "faults", s->faults);
-    put_count(&in->t, "pages_read", s->pages_read);
-    put_count(&in->t, "pages_written", s->pages_written);
-    put_count(&in->t, "first_writes", s->first_writes);
-    put_count(&in->t, "regions_moved", s->regions_moved);
     line_end(in);
     return true;
 }
