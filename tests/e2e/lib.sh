@@ -1,5 +1,6 @@
 # lib.sh - what the end-to-end tests share.  Sourced with: BUILD, the build folder, as $1.
 set -u
+unset MALLOC_PERTURB_   # set by meson; fills what malloc gives, which the programs would be charged for
 BUILD=$(cd "$1" && pwd)
 PW=$BUILD/pagewalk
 PROGS=$BUILD/tests/e2e
