@@ -2,6 +2,7 @@
 #   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
 #   make setup      install what the build needs     make test   set up, build, run every test
 #   make test-differential   a million MMU cases on QEMU and on Bochs, MPU cases on Cortex-M boards, replayed on the model (some minutes)
+#   make test-bare   both, and every test, on a Debian where nothing is installed (root; debootstrap)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
@@ -13,7 +14,7 @@ B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
+.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -50,6 +51,9 @@ test-html: setup
 	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/e2e/html.sh $(B) $(B)/html
+
+test-bare:
+	@sh tools/bare.sh
 
 exhaustive:
 	@sh tools/exhaustive.sh
