@@ -13,6 +13,7 @@
 
 void results_put_begin(const struct pw_out *out, const char *kind);
 void results_put_field(const struct pw_out *out, const char *s);     /* as it is                                          */
+void results_put_escaped(const struct pw_out *out, const char *s); /* without a TAB in front                            */
 void results_put_string(const struct pw_out *out, const char *s);    /* escaped                                           */
 void results_put_number(const struct pw_out *out, u64 n);
 void results_put_unknown(const struct pw_out *out);
@@ -20,7 +21,8 @@ void results_put_end(const struct pw_out *out);
 void results_put_table(const struct pw_out *out, const char *name, const char *const *columns); /* ended by NULL          */
 void results_put_count(const struct pw_out *out, const char *a, const char *b, const char *c, u64 n); /* name in three parts */
 void results_put_text(const struct pw_out *out, const char *name, const char *value);
-/* The columns from l1i_miss on. */
+/* Values for these columns. */
+#define RESULTS_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow"
 void results_put_cost(const struct pw_out *out, const struct sim_cost *c);
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

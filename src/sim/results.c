@@ -23,7 +23,7 @@ void results_put_field(const struct pw_out *out, const char *s)
     put(out, s);
 }
 
-static void escaped(const struct pw_out *out, u8 c)
+static void put_hex(const struct pw_out *out, u8 c)
 {
     struct text t = { 0 };
     text_char(&t, '%');
@@ -32,15 +32,20 @@ static void escaped(const struct pw_out *out, u8 c)
     text_emit(&t, out);
 }
 
-void results_put_string(const struct pw_out *out, const char *s)
+void results_put_escaped(const struct pw_out *out, const char *s)
 {
-    put(out, "\t");
     for (; *s; s++) {
         if ((u8)*s >= 0x20 && *s != 0x7f && *s != '%')
             out->put(out->ctx, s, 1);
         else
-            escaped(out, (u8)*s);
+            put_hex(out, (u8)*s);
     }
+}
+
+void results_put_string(const struct pw_out *out, const char *s)
+{
+    put(out, "\t");
+    results_put_escaped(out, s);
 }
 
 void results_put_number(const struct pw_out *out, u64 n)
@@ -203,8 +208,7 @@ void results_put_syscalls(const struct pw_out *out, const struct follower *f)
 
 /* ---- who and what --------------------------------------------------------------------------------------------------- */
 
-#define EVENT_COLUMNS "instructions", "loads", "stores", "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", \
-                      "walk_cycles", "minor", "major", "cow", NULL
+#define EVENT_COLUMNS "instructions", "loads", "stores", RESULTS_COST_COLUMNS, NULL
 
 void results_put_lines_begin(const struct pw_out *out)
 {

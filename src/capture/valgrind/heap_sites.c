@@ -368,7 +368,7 @@ static void put_site(const struct site *s, ULong accesses, ULong all)
 void cap_put_heap(ULong accesses)
 {
     static const HChar *const columns[] = { "$how", "$object", "$file", "$function", "line", "blocks", "bytes", "peak_bytes", "accesses",
-                                            "pages_touched", "pages_used", CAP_COST_COLUMNS, NULL };
+                                            "pages_touched", "pages_used", RESULTS_COST_COLUMNS, NULL };
     static UInt order[SITES_MAX];
     ULong all = 0, samples = 0;
     cap_heap_settle();

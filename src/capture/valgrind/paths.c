@@ -230,7 +230,7 @@ static UInt *put_functions(const UInt *number)
 
 void cap_put_paths(void)
 {
-    static const HChar *const columns[] = { "parent", "function", "line", CAP_COST_COLUMNS, NULL };
+    static const HChar *const columns[] = { "parent", "function", "line", RESULTS_COST_COLUMNS, NULL };
     UInt *number = number_frames(), *function = put_functions(number);
     put_table("paths", columns);
     for (UInt i = 1; i < frames; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
- * put.c - the lines of a results file (docs/formats.md), put by write.c and its like: counts, texts, tables, and the checksum
- * that closes them. */
+ * put.c - the results file that is open (docs/formats.md): what write.c and its like put goes into it, in the words of
+ * results.h, and the checksum that closes it. */
 #include "put.h"
 #include "base/crc32.h"
 
@@ -13,7 +13,7 @@ static struct {
     HChar buf[65536];
 } w;
 
-/* ---- lines of text -------------------------------------------------------------------------------------------- */
+/* ---- bytes and lines -------------------------------------------------------------------------------------------- */
 
 static void put_flush(void)
 {
@@ -45,61 +45,17 @@ static void put_for_others(void *ctx, const char *text, size_t len_bytes)
 
 const struct pw_out put_out = { put_for_others, NULL };
 
-void put_field(const HChar *s)
-{
-    put_bytes("\t", 1);
-    put_bytes(s, VG_(strlen)(s));
-}
-
-void put_escaped(const HChar *s)
-{
-    for (; *s; s++) {
-        HChar hex[4];
-        if ((UChar)*s >= 0x20 && *s != 0x7f && *s != '%') {
-            put_bytes(s, 1);
-            continue;
-        }
-        VG_(snprintf)(hex, sizeof hex, "%%%02X", (UInt)(UChar)*s);
-        put_bytes(hex, 3);
-    }
-}
-
-void put_string(const HChar *s)
-{
-    put_bytes("\t", 1);
-    put_escaped(s);
-}
-
-void put_number(ULong n)
-{
-    HChar text[24];
-    VG_(snprintf)(text, sizeof text, "%llu", n);
-    put_field(text);
-}
-
-void put_unknown(void) { put_field("?"); }
-void put_begin(const HChar *kind) { put_bytes(kind, VG_(strlen)(kind)); }
-
-void put_end(void)
-{
-    put_bytes("\n", 1);
-}
-
-void put_text(const HChar *name, const HChar *value)
-{
-    put_begin("text");
-    put_field(name);
-    put_string(value);
-    put_end();
-}
-
-void put_count(const HChar *name, ULong n)
-{
-    put_begin("count");
-    put_field(name);
-    put_number(n);
-    put_end();
-}
+void put_field(const HChar *s) { results_put_field(&put_out, s); }
+void put_escaped(const HChar *s) { results_put_escaped(&put_out, s); }
+void put_string(const HChar *s) { results_put_string(&put_out, s); }
+void put_number(ULong n) { results_put_number(&put_out, n); }
+void put_unknown(void) { results_put_unknown(&put_out); }
+void put_begin(const HChar *kind) { results_put_begin(&put_out, kind); }
+void put_end(void) { results_put_end(&put_out); }
+void put_text(const HChar *name, const HChar *value) { results_put_text(&put_out, name, value); }
+void put_count(const HChar *name, ULong n) { results_put_count(&put_out, name, "", "", n); }
+void put_table(const HChar *name, const HChar *const *columns) { results_put_table(&put_out, name, columns); }
+void put_costs(const struct sim_cost *c) { results_put_cost(&put_out, c); }
 
 void put_count_unknown(const HChar *name)
 {
@@ -108,24 +64,6 @@ void put_count_unknown(const HChar *name)
     put_unknown();
     put_end();
 }
-
-void put_count_at(const HChar *a, const HChar *b, const HChar *c, ULong n)
-{
-    HChar name[96];
-    VG_(snprintf)(name, sizeof name, "%s%s%s", a, b, c);
-    put_count(name, n);
-}
-
-void put_table(const HChar *name, const HChar *const *columns)
-{
-    put_begin("table");
-    put_field(name);
-    for (; *columns; columns++)
-        put_field(*columns);
-    put_end();
-}
-
-void put_costs(const struct sim_cost *c) { results_put_cost(&put_out, c); }
 
 /* ---- the file ------------------------------------------------------------------------------------------------- */
 

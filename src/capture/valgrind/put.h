@@ -11,7 +11,6 @@ Bool put_close(void);                      /* writes the last; False: not all co
 
 void put_count(const HChar *name, ULong n);
 void put_count_unknown(const HChar *name);
-void put_count_at(const HChar *a, const HChar *b, const HChar *c, ULong n); /* the name in three parts              */
 void put_text(const HChar *name, const HChar *value);
 
 /* A table, then for each row put_begin("row"), its values, put_end(). */
@@ -24,8 +23,8 @@ void put_end(void);
 
 /* The file, for parts that are not ours alone (results.h). */
 extern const struct pw_out put_out;
-/* What something has cost: values for these columns. */
-#define CAP_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow"
+
+/* What something has cost: values for RESULTS_COST_COLUMNS. */
 void put_costs(const struct sim_cost *c);
 
 /* Pieces of a line. */

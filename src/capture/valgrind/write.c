@@ -46,7 +46,7 @@ static void line_row(void *ctx, const struct cap_line *l)
     put_number(l->instructions);
     put_number(l->loads);
     put_number(l->stores);
-    results_put_cost(&put_out, &l->cost);
+    put_costs(&l->cost);
     put_end();
 }
 
