@@ -33,6 +33,7 @@ void results_put_kernel(const struct pw_out *out, const struct proc *p);
 void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(const char *name)); /* NULL: none    */
 void results_put_arrays(const struct pw_out *out, const struct mmu_profile *p);
 void results_put_syscalls(const struct pw_out *out, const struct follower *f);
+void results_put_divergences(const struct pw_out *out, const struct follower *f);
 void results_put_lines_begin(const struct pw_out *out);
 void results_put_mappings(const struct pw_out *out, struct sim *s);
 

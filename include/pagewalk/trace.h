@@ -71,8 +71,6 @@ struct follower;
 
 struct follow_hooks {
     void *ctx;
-    /* Where the model's answer was not the host's.  call: as strace(1) would write it, 0-terminated. */
-    void (*differs)(void *ctx, const char *call, const char *recorded, const char *modelled);
     /* The model would send the signal of *out for an access that the host made: if the host's mapping explains it, make
      * the model's so (by events) and return true: the access is made again. */
     bool (*mend)(void *ctx, const struct sim_outcome *out);
@@ -102,6 +100,17 @@ void follow_on_fold(struct follower *f, void (*fold)(void *ctx, struct sim_site 
 
 struct follow_count { u64 calls, errors, divergent; };
 const struct follow_count *follow_counts(const struct follower *f); /* TRACE_CALLS of them                         */
+
+/* Where the model's answer was not the host's; call: as strace(1) would write it.  The same difference (call and both
+ * answers) is one row; after FOLLOW_DIFFERENCES different ones the rest are counted in the last row, "(others)". */
+#define FOLLOW_DIFFERENCES 256u
+struct follow_difference { char call[160], recorded[80], modelled[80]; u64 count; };
+struct follow_differences { u32 rows; struct follow_difference row[FOLLOW_DIFFERENCES]; };
+const struct follow_differences *follow_differences(const struct follower *f);
+/* Counts one that somebody else has found; what is longer than its field is cut. */
+void follow_note(struct follower *f, const char *call, const char *recorded, const char *modelled);
+
+/* Counts and differences begin anew. */
 void follow_forget_counts(struct follower *f);
 
 #endif

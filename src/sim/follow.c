@@ -190,17 +190,17 @@ bool follow_child(struct follower *f)
 /* ---- accesses ---------------------------------------------------------------------------------------------------------- */
 
 /* "access 0x10000" */
-static void report_unknown_memory(const struct follower *f, u64 va)
+static void report_unknown_memory(struct follower *f, u64 va)
 {
     struct text what = { 0 };
     text_str(&what, "access ");
     text_0x(&what, page_down(va));
     text_char(&what, 0);
-    f->hooks.differs(f->hooks.ctx, what.buf, "ok", "SIGSEGV");
+    follow_note(f, what.buf, "ok", "SIGSEGV");
 }
 
 /* A file may have grown without a word (SIGBUS); memory that the model does not know is a difference. */
-static bool mended(const struct follower *f, const struct sim_outcome *out)
+static bool mended(struct follower *f, const struct sim_outcome *out)
 {
     if (!f->hooks.mend(f->hooks.ctx, out))
         return false;
@@ -293,4 +293,9 @@ void follow_on_fold(struct follower *f, void (*fold)(void *ctx, struct sim_site 
 }
 
 const struct follow_count *follow_counts(const struct follower *f) { return f->count; }
-void follow_forget_counts(struct follower *f) { memset(f->count, 0, sizeof f->count); }
+
+void follow_forget_counts(struct follower *f)
+{
+    memset(f->count, 0, sizeof f->count);
+    f->differences.rows = 0;
+}

@@ -26,6 +26,7 @@ struct follower {
     char wish[FOLLOW_WISHES][256]; /* names; "": none                                                               */
     struct { u64 start, end; } granted[FOLLOW_WISHES]; /* memory without a name that got it, as far as it is in one piece */
     struct follow_count count[TRACE_CALLS];
+    struct follow_differences differences;
     struct mm_file *file[TRACE_FILES];
 };
 

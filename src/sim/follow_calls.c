@@ -186,13 +186,13 @@ static void call_text(struct text *t, u32 call, const u64 *a)
     text_char(t, 0);
 }
 
-static void report(const struct follower *f, u32 call, const struct call *c, long modelled)
+static void report(struct follower *f, u32 call, const struct call *c, long modelled)
 {
     struct text what = { 0 }, was = { 0 }, would = { 0 };
     call_text(&what, call, c->a);
     result_text(&was, c->recorded);
     result_text(&would, modelled);
-    f->hooks.differs(f->hooks.ctx, what.buf, was.buf, would.buf);
+    follow_note(f, what.buf, was.buf, would.buf);
 }
 
 /* ---- wishes ------------------------------------------------------------------------------------------------------------ */

@@ -206,6 +206,21 @@ void results_put_syscalls(const struct pw_out *out, const struct follower *f)
     }
 }
 
+void results_put_divergences(const struct pw_out *out, const struct follower *f)
+{
+    static const char *const columns[] = { "$call", "$recorded", "$modelled", "count", NULL };
+    const struct follow_differences *d = follow_differences(f);
+    results_put_table(out, "divergences", columns);
+    for (u32 i = 0; i < d->rows; i++) {
+        results_put_begin(out, "row");
+        results_put_string(out, d->row[i].call);
+        results_put_string(out, d->row[i].recorded);
+        results_put_string(out, d->row[i].modelled);
+        results_put_number(out, d->row[i].count);
+        results_put_end(out);
+    }
+}
+
 /* ---- who and what --------------------------------------------------------------------------------------------------- */
 
 #define EVENT_COLUMNS "instructions", "loads", "stores", RESULTS_COST_COLUMNS, NULL

@@ -28,7 +28,6 @@ static inline void access_again(struct replay *r, const struct decoded *d)
     const struct replay_place *p = &r->place[d->place];
     u64 va = d->page << PAGE_LG2;
     struct mmu_mark *m = &r->marks.mark[p->kind][d->page & (MMU_MARKS - 1)];
-    r->accesses++;
     if (LIKELY(m->page == va && !d->crosses)) {
         *m->used = ++r->clock;
         r->marked[p->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
@@ -119,31 +118,6 @@ static void event(struct replay *r, const struct decoded *d)
         mmu_bind_marks(r->mmu, r->cpu, &r->marks);
 }
 
-/* ---- differences ------------------------------------------------------------------------------------------------------ */
-
-enum { DIVERGENCES = 256 };      /* as a live run keeps (docs/formats.md)                                           */
-
-static void differs(void *ctx, const char *call, const char *recorded, const char *modelled)
-{
-    struct replay *r = ctx;
-    struct replay_divergence *d = r->divergence;
-    if (!d && !(d = r->divergence = calloc(DIVERGENCES, sizeof *d)))
-        return;
-    for (u32 i = 0; i < r->divergences; i++)
-        if (!strcmp(d[i].call, call) && !strcmp(d[i].recorded, recorded) && !strcmp(d[i].modelled, modelled)) {
-            d[i].count++;
-            return;
-        }
-    if (r->divergences == DIVERGENCES) {
-        free(d[DIVERGENCES - 1].call);
-        free(d[DIVERGENCES - 1].recorded);
-        free(d[DIVERGENCES - 1].modelled);
-        d[DIVERGENCES - 1] = (struct replay_divergence){ strdup("(others)"), strdup(""), strdup(""), d[DIVERGENCES - 1].count + 1 };
-        return;
-    }
-    d[r->divergences++] = (struct replay_divergence){ strdup(call), strdup(recorded), strdup(modelled), 1 };
-}
-
 static void fold_call(void *ctx, struct sim_site *s) { lines_fold_call(&((struct replay *)ctx)->lines, s); }
 
 /* ---- beginning --------------------------------------------------------------------------------------------------------- */
@@ -204,7 +178,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
 
 static bool begin_following(struct replay *r, const struct replay_settings *s)
 {
-    const struct follow_hooks hooks = { r, differs, mend };
+    const struct follow_hooks hooks = { r, mend };
     void *block = malloc(follow_bytes());
     if (!block)
         return false;
@@ -268,23 +242,12 @@ bool replay_whole(const struct replay *r, struct replay_error *err)
     return good;
 }
 
-struct replay_counts replay_counts(const struct replay *r)
-{
-    return (struct replay_counts){ r->accesses, r->model_accesses[MMU_SIDE_I] + r->model_accesses[MMU_SIDE_D] };
-}
-
 void replay_close(struct replay *r)
 {
     if (!r)
         return;
     for (u32 i = 0; i < r->arms; i++)
         free((char *)r->armed[i].text);
-    for (u32 i = 0; i < r->divergences; i++) {
-        free(r->divergence[i].call);
-        free(r->divergence[i].recorded);
-        free(r->divergence[i].modelled);
-    }
-    free(r->divergence);
     lines_free(&r->lines);
     free(r->place);
     free(r->name);

@@ -30,8 +30,6 @@ bool replay_whole(const struct replay *r, struct replay_error *err);
 /* A results file (docs/formats.md) of the replay; malloc'ed, *len_bytes long and one more.  NULL: no memory, or the
  * recording holds no results of its run (*err). */
 char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *err);
-struct replay_counts { u64 accesses, model_accesses; };   /* of the recording; of them, those that missed the first level or more */
-struct replay_counts replay_counts(const struct replay *r);
 
 /* What a replay came to, in numbers. */
 enum { REPLAY_TOP = 8 };

@@ -25,8 +25,6 @@ struct replay_lines {
     bool no_memory;
 };
 
-struct replay_divergence { char *call, *recorded, *modelled; u64 count; };
-
 struct replay {
     const char *path;
     char *name;                                 /* the program's                                                       */
@@ -39,15 +37,13 @@ struct replay {
     unsigned cpu, cpus;
     void *block, *ram;
     size_t block_bytes;
-    u64 ram_bytes, clock, accesses, model_accesses[MMU_SIDES], marked[MMU_SIDES];
+    u64 ram_bytes, clock, model_accesses[MMU_SIDES], marked[MMU_SIDES];
     struct mmu_marks marks;
     struct replay_place *place;
     u32 places_room;
     struct replay_lines lines;
     struct trace_event armed[64];               /* what the model lacked for an access that comes; texts are ours       */
     u32 arms;
-    struct replay_divergence *divergence;
-    u32 divergences;
     bool no_memory;
 };
 

@@ -104,21 +104,6 @@ static void line_row(struct writer *w, struct line l)
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */
 
-static void divergences(struct writer *w)
-{
-    static const char *const columns[] = { "$call", "$recorded", "$modelled", "count", NULL };
-    results_put_table(&w->out, "divergences", columns);
-    for (u32 i = 0; i < w->r->divergences; i++) {
-        const struct replay_divergence *d = &w->r->divergence[i];
-        results_put_begin(&w->out, "row");
-        results_put_string(&w->out, d->call);
-        results_put_string(&w->out, d->recorded);
-        results_put_string(&w->out, d->modelled);
-        results_put_number(&w->out, d->count);
-        results_put_end(&w->out);
-    }
-}
-
 static void sum_stats(const struct replay *r, struct mmu_stats *sum)
 {
     u64 *a = (u64 *)sum;
@@ -155,6 +140,7 @@ static void profile(struct writer *w) { results_put_text(&w->out, "profile", w->
 static void profile_title(struct writer *w) { results_put_text(&w->out, "profile.title", w->r->profile->title); }
 static void arrays(struct writer *w) { results_put_arrays(&w->out, w->r->profile); }
 static void syscalls(struct writer *w) { results_put_syscalls(&w->out, w->r->follower); }
+static void divergences(struct writer *w) { results_put_divergences(&w->out, w->r->follower); }
 static void mappings(struct writer *w) { results_put_mappings(&w->out, w->r->sim); }
 
 static const struct { const char *begins; bool table; void (*write)(struct writer *w); } anew[] = {

@@ -217,13 +217,6 @@ void cap_forget_lines(void);
 void cap_each_line(void (*see)(void *ctx, const struct cap_line *line), void *ctx);
 const HChar *cap_intern(const HChar *s);
 
-/* diverge.c: where the recorded result is not the model's */
-void cap_forget_divergences(void);
-void cap_diverged(const HChar *call, const HChar *recorded, const HChar *modelled);
-struct cap_divergence { const HChar *call, *recorded, *modelled; ULong count; };
-UInt cap_divergences(const struct cap_divergence **list);
-void cap_differs(void *ctx, const char *call, const char *recorded, const char *modelled); /* as follow_hooks says */
-
 /* main.c: instructions executed since the process began, up to the block that runs now */
 ULong cap_work(void);
 /* From now on, and from 0: in a forked child. */

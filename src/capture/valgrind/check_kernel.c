@@ -43,7 +43,7 @@ static void settle_signal(ThreadId tid)
         return;
     check.expected.waits = False;
     VG_(snprintf)(what, sizeof what, "access 0x%lx", check.expected.addr);
-    cap_diverged(what, "ok", signal_name(check.expected.signo));
+    follow_note(cap.follower, what, "ok", signal_name(check.expected.signo));
 }
 
 /* A kernel's access to user memory ends in an error, not in a signal; it has no code. */
@@ -70,7 +70,7 @@ void cap_check_kernel_signal(ThreadId tid, Int signo)
         check.expected.waits = False;
     } else if (!check.sent) {
         VG_(snprintf)(what, sizeof what, "instruction at 0x%lx", VG_(get_IP)(tid));
-        cap_diverged(what, signal_name(signo), "ok");
+        follow_note(cap.follower, what, signal_name(signo), "ok");
     }
     check.sent = False;
 }
@@ -290,7 +290,7 @@ static void compare_pages(Int pagemap, const struct piece *p, const HChar *call)
             VG_(snprintf)(what, sizeof what, "pagemap of 0x%lx after %s", (Addr)(from + i * PAGE_BYTES), call);
             VG_(snprintf)(was, sizeof was, "0x%llx", host[i] & PM_COMPARED);
             VG_(snprintf)(would, sizeof would, "0x%llx", model[i] & PM_COMPARED);
-            cap_diverged(what, was, would);
+            follow_note(cap.follower, what, was, would);
             return;                       /* one of each mapping and look */
         }
 }
@@ -323,7 +323,7 @@ static void look(const HChar *call)
         VG_(snprintf)(what, sizeof what, "maps after %s", call);
         piece_text(was, sizeof was, &h, more_h);
         piece_text(would, sizeof would, &m, more_m);
-        cap_diverged(what, was, would);
+        follow_note(cap.follower, what, was, would);
         break;                            /* what comes behind it is shifted */
     }
     if (pagemap >= 0)

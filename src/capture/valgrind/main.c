@@ -105,7 +105,7 @@ void cap_fold_call_site(void)
 
 static void begin_following(void)
 {
-    static const struct follow_hooks hooks = { .differs = cap_differs, .mend = cap_check_mend };
+    static const struct follow_hooks hooks = { .mend = cap_check_mend };
     const HChar *name = VG_(basename)(VG_(args_the_exename));
     cap.follower = follow_create(VG_(malloc)("pagewalk.follower", follow_bytes()), cap.sim, &hooks);
     follow_on_fold(cap.follower, fold_cost, NULL);
@@ -209,7 +209,6 @@ void cap_start_counting_anew(void)
     cap_watch();
     cap_forget_starts();
     follow_forget_counts(cap.follower);
-    cap_forget_divergences();
     cap_forget_flushes();
     cap_forget_kernel_check();
     cap_forget_results_before_exec();

@@ -81,24 +81,6 @@ static void write_kernel(void)
     results_put_kernel(&put_out, follow_proc(cap.follower));
 }
 
-static void write_syscalls(void)
-{
-    static const HChar *const divergences[] = { "$call", "$recorded", "$modelled", "count", NULL };
-    const struct cap_divergence *d;
-    UInt n;
-    results_put_syscalls(&put_out, cap.follower);
-    n = cap_divergences(&d);
-    put_table("divergences", divergences);
-    for (UInt i = 0; i < n; i++) {
-        put_begin("row");
-        put_string(d[i].call);
-        put_string(d[i].recorded);
-        put_string(d[i].modelled);
-        put_number(d[i].count);
-        put_end();
-    }
-}
-
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
 
 /* As a shell would take it: in single quotes unless it is plain. */
@@ -180,7 +162,8 @@ void cap_write_results(void)
     write_kernel();
     write_arguments();          /* may be long: what cap_read_results_before_exec() looks for comes first */
     results_put_arrays(&put_out, cap.profile);
-    write_syscalls();
+    results_put_syscalls(&put_out, cap.follower);
+    results_put_divergences(&put_out, cap.follower);
     cap_put_flush_table();
     write_tables();
     cap_write_where();
