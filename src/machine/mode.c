@@ -74,7 +74,7 @@ static void build_levels(struct mode *mode, const struct registers *r, const str
 void mode_build(struct mode *mode, const struct registers *r, const struct part *p)
 {
     static const u8 levels[] = { [PAGING_OFF] = 0, [PAGING_32] = 2, [PAGING_PAE] = 3, [PAGING_LONG] = 4 };
-    *mode = (struct mode){ .paging = (u8)paging_of(r) };
+    *mode = (struct mode){ .paging = (u8)paging_of(r), .present = X86_PTE_P };
     bool la57 = mode->paging == PAGING_LONG && r->cr4 & X86_CR4_LA57;
     mode->levels = (u8)(levels[mode->paging] + la57);
     mode->va_shift = la57 ? 7 : 16;

@@ -30,7 +30,7 @@ static inline u32 path_rights(u64 all, u64 any)
 /* Judges one entry; the walk goes on when the verdict is MMU_STEP_NEXT. */
 static inline enum mmu_step_verdict walk_judge(const struct mode *mode, u64 e, u32 level)
 {
-    if (!(e & X86_PTE_P))
+    if (!(e & mode->present))
         return MMU_STEP_NOT_PRESENT;
     bool leaf = e & mode->leaf[level];
     if (e & mode->mbz[level][leaf])
