@@ -71,7 +71,7 @@ _pagewalk() {
         COMPREPLY=($(compgen -W '6.18 6.12 6.1' -- "$cur"))
         return ;;
     --by | --weight)
-        COMPREPLY=($(compgen -W 'instructions loads stores l1i_miss l1d_miss walks_i walks_d walk_reads walk_cycles minor major cow faults' -- "$cur"))
+        COMPREPLY=($(compgen -W 'instructions loads stores l1i_miss l1d_miss walks_i walks_d walk_reads walk_cycles minor major cow zeroed shootdowns faults' -- "$cur"))
         return ;;
     --cpus | --ram | --top | --fail-if | --fault-around | --jobs | -j) return ;;
     esac

@@ -292,6 +292,9 @@ long mm_pagemap_scan(struct proc *p, struct mm_scan *scan);
 
 /* Called once for each fault handled, including those of populate and mlock that no trap announced. */
 void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r), void *ctx);
+/* Called once for each invalidation that other CPUs were interrupted for: on whose account, how many CPUs, and of which range,
+ * while its mappings are still there.  end ~0: all of an address space, or one that is not p's. */
+void kernel_on_shootdown(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 start, u64 end, unsigned ipis), void *ctx);
 
 /* ---- what can be seen -------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,8 @@ void results_put_table(const struct pw_out *out, const char *name, const char *c
 void results_put_count(const struct pw_out *out, const char *a, const char *b, const char *c, u64 n); /* name in three parts */
 void results_put_text(const struct pw_out *out, const char *name, const char *value);
 /* Values for these columns. */
-#define RESULTS_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow"
+#define RESULTS_COST_COLUMNS "l1i_miss", "l1d_miss", "walks_i", "walks_d", "walk_reads", "walk_cycles", "minor", "major", "cow", \
+    "zeroed", "shootdowns"
 void results_put_cost(const struct pw_out *out, const struct sim_cost *c);
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

@@ -32,7 +32,17 @@ void sim_set_now(struct sim *s, u64 now_ns);
 /* ---- costs ------------------------------------------------------------------------------------------------- */
 
 /* What one cause (an instruction, a mapping) has cost.  All but cycles are events; cycles are ESTIMATED. */
-struct sim_cost { u64 l1i_miss, l1d_miss, walks_i, walks_d, walk_reads, walk_cycles, minor, major, cow; };
+struct sim_cost { u64 l1i_miss, l1d_miss, walks_i, walks_d, walk_reads, walk_cycles, minor, major, cow, zeroed, shootdowns; };
+
+/* Costs are nothing but u64. */
+static inline void sim_cost_add(struct sim_cost *to, const struct sim_cost *c)
+{
+    u64 *a = (u64 *)to;
+    const u64 *b = (const u64 *)c;
+
+    for (size_t i = 0; i < sizeof *to / sizeof *a; i++)
+        a[i] += b[i];
+}
 
 /* A place in the program: the embedder makes one for each instruction that accesses memory and passes it with the
  * access.  cost is NULL until it first costs something; then it lives as long as the session. */

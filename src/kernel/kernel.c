@@ -101,6 +101,12 @@ void kernel_on_fault(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64
     k->on_fault_ctx = ctx;
 }
 
+void kernel_on_shootdown(struct kernel *k, void (*fn)(void *ctx, struct proc *p, u64 start, u64 end, unsigned ipis), void *ctx)
+{
+    k->on_shootdown = fn;
+    k->on_shootdown_ctx = ctx;
+}
+
 void kernel_explain(struct kernel *k, const struct pw_out *out)
 {
     k->explain = out ? *out : (struct pw_out){ 0 };

@@ -416,6 +416,8 @@ struct kernel {
     struct pw_out explain;
     void (*on_fault)(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
     void *on_fault_ctx;
+    void (*on_shootdown)(void *ctx, struct proc *p, u64 start, u64 end, unsigned ipis);
+    void *on_shootdown_ctx;
     void (*on_uffd)(void *ctx, struct mm_uffd *u);
     void *on_uffd_ctx;
 };

@@ -77,10 +77,17 @@ static bool wants_ipi(const struct kernel *k, unsigned cpu, bool trim)
     return !c->lazy && (c->loaded == k->flush.mm || trim);
 }
 
+static void tell(struct kernel *k, const struct flush *f, unsigned ipis)
+{
+    if (ipis && k->on_shootdown)
+        k->on_shootdown(k->on_shootdown_ctx, k->actor, f->start, f->mm == k->actor->mm ? f->end : ~(u64)0, ipis);
+}
+
 static void flush_others(struct kernel *k, struct mm *mm, bool freed_tables)
 {
     u64 others = mm->cpus & ~(1ull << k->this_cpu);
     bool trim = others && trim_due(mm);
+    unsigned ipis = 0;
 
     for (; others; others &= others - 1) {
         unsigned cpu = (unsigned)__builtin_ctzll(others);
@@ -90,9 +97,11 @@ static void flush_others(struct kernel *k, struct mm *mm, bool freed_tables)
         }
         k->flush.acknowledged = false;
         k->actor->counters.ipis++;
+        ipis++;
         k->hw.send_ipi(k->hw.ctx, k->this_cpu, cpu);
         CHECK(k->flush.acknowledged);     /* until then frames must not be freed */
     }
+    tell(k, &k->flush, ipis);
 }
 
 /* flush_tlb_mm_range() */

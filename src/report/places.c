@@ -18,6 +18,8 @@ const struct event_info event_info[EVENT_COLUMNS] = {
     [EV_MINOR] = { "minor", "exact", "Minor page faults" },
     [EV_MAJOR] = { "major", "exact", "Major page faults" },
     [EV_COW] = { "cow", "exact", "Pages copied by faults" },
+    [EV_ZEROED] = { "zeroed", "exact", "Pages zeroed by faults" },
+    [EV_SHOOTDOWNS] = { "shootdowns", "exact", "TLB shootdown interrupts to other CPUs" },
 };
 
 /* ---- from a table ---------------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 /* The event columns of docs/formats.md, in their order, and one sum of ours. */
 enum event {
     EV_INSTRUCTIONS, EV_LOADS, EV_STORES, EV_L1I_MISS, EV_L1D_MISS, EV_WALKS_I, EV_WALKS_D, EV_WALK_READS, EV_WALK_CYCLES,
-    EV_MINOR, EV_MAJOR, EV_COW,
+    EV_MINOR, EV_MAJOR, EV_COW, EV_ZEROED, EV_SHOOTDOWNS,
     EVENT_COLUMNS,
     EV_FAULTS = EVENT_COLUMNS,      /* minor + major                                                           */
     EVENTS

@@ -7,7 +7,8 @@
  *
  * Who pays: a translation not answered by the first level is charged to the access's site and to the mapping of its
  * address; a fault to the site of the access that trapped, or of the system call that asked for it, as the kernel
- * reports it (kernel_on_fault), never from the trap's result, so that none counts twice.  Sums over sites and over
+ * reports it (kernel_on_fault), never from the trap's result, so that none counts twice; a shootdown to the same, and to the
+ * mapping that the first page of its range belongs to.  Sums over sites and over
  * mappings equal the machine's counters: misses that found a translation, walks whether they found one or not. */
 #include "sim_internal.h"
 
@@ -68,6 +69,7 @@ static void add_fault(struct sim_cost *c, const struct mm_trap_result *r)
 {
     *(r->major ? &c->major : &c->minor) += 1;
     c->cow += r->copied_pages;
+    c->zeroed += r->zeroed_pages;
 }
 
 void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r)
@@ -85,6 +87,15 @@ void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_re
         add_fault(cost_of(s, s->payer), r);
     if (RARE(s->fault_seen && p == s->watched))
         s->fault_seen(s->fault_ctx, addr, s->payer ? s->payer->ip : 0, r);
+}
+
+void sim_shootdown_seen(void *ctx, struct proc *p, u64 start, u64 end, unsigned ipis)
+{
+    struct sim *s = ctx;
+
+    (end == ~(u64)0 ? sim_row_of_all(s) : sim_row_at(s, p, start))->cost.shootdowns += ipis;
+    if (s->payer)
+        cost_of(s, s->payer)->shootdowns += ipis;
 }
 
 void sim_on_fault(struct sim *s, void (*seen)(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r), void *ctx)

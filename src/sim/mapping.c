@@ -130,6 +130,11 @@ static struct sim_mapping *not_mapped(struct sim *s)
     return find_row(s, &(struct row_key){ .name = "(not mapped)", .hash = 1, .kind = ROW_SPECIAL, .perms = "----" });
 }
 
+struct sim_mapping *sim_row_of_all(struct sim *s)
+{
+    return find_row(s, &(struct row_key){ .name = "(all mappings)", .hash = 2, .kind = ROW_SPECIAL, .perms = "----" });
+}
+
 static bool memo_holds(const struct row_memo *m, const struct mm_vma_view *v)
 {
     return m->row && m->number == number_of(v) && m->prot == v->prot && m->shared == v->shared &&

@@ -94,7 +94,8 @@ static void numbers(const struct pw_out *out, const u64 *v, size_t n)
 
 void results_put_cost(const struct pw_out *out, const struct sim_cost *c)
 {
-    const u64 v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow };
+    const u64 v[] = { c->l1i_miss, c->l1d_miss, c->walks_i, c->walks_d, c->walk_reads, c->walk_cycles, c->minor, c->major, c->cow,
+                      c->zeroed, c->shootdowns };
     NUMBERS(out, v);
 }
 

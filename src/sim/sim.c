@@ -59,6 +59,7 @@ static bool start_kernel(struct sim *s, u8 *block, size_t bytes, const struct si
     if (!s->kernel)
         return false;
     kernel_on_fault(s->kernel, sim_fault_seen, s);
+    kernel_on_shootdown(s->kernel, sim_shootdown_seen, s);
     s->kpti = cfg->kernel.kpti;
     for (unsigned cpu = 0; cpu < s->cpus; cpu++)
         CHECK(mmu_set(s->mmu, cpu, MMU_CPL, 3));

@@ -89,13 +89,16 @@ void heat_join_columns(struct sim *s);
 void where_translated(struct sim *s, const struct mmu_result *t, bool miss, const struct sim_mapping *row);
 void where_faulted(struct sim *s, const struct proc *p, u64 addr, const struct mm_trap_result *t);
 
-/* access.c: kernel_on_fault's receiver, and the kernel's own access to user memory. */
+/* access.c: kernel_on_fault's and kernel_on_shootdown's receivers, and the kernel's own access to user memory. */
 void sim_fault_seen(void *ctx, struct proc *p, u64 addr, const struct mm_trap_result *r);
+void sim_shootdown_seen(void *ctx, struct proc *p, u64 start, u64 end, unsigned ipis);
 bool sim_touch_user(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site);
 
 /* mapping.c: the row that an address of p belongs to now.  p may be NULL (no process): the row "(not mapped)". */
 struct sim_mapping *sim_row_at(struct sim *s, const struct proc *p, u64 va);
 /* The same, asking the kernel in any case. */
 struct sim_mapping *sim_row_asked(struct sim *s, const struct proc *p, u64 va, struct row_span *span);
+/* The row of what concerns an address space as a whole. */
+struct sim_mapping *sim_row_of_all(struct sim *s);
 
 #endif

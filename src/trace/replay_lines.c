@@ -137,11 +137,8 @@ void lines_name(struct replay_lines *l, const struct trace_event *e)
 
 static void add(struct sim_cost *to, struct sim_cost *from)
 {
-    u64 *a = (u64 *)to, *b = (u64 *)from;
-    for (size_t i = 0; i < sizeof *to / sizeof *a; i++) {
-        a[i] += b[i];
-        b[i] = 0;
-    }
+    sim_cost_add(to, from);
+    *from = (struct sim_cost){ 0 };
 }
 
 void lines_fold(struct replay_lines *l)

@@ -30,7 +30,15 @@ same "every way is a path" "$want" "$(paths r | grep ^leaf | sed -e 's/raise.*<m
 # Stacks and heaps of threads are rows of their own.
 kinds() { awk -F'\t' '$1 == "table" { on = $2 == "mappings" } on && $1 == "row" && $3 ~ /^(heap|stack)$/ { print $3, $2 }' "$1" | sort; }
 same "stack and heap of each thread" "heap [heap] heap [malloc arena 1] stack [stack] stack [thread stack 1]" "$(kinds r | tr '\n' ' ' | sed 's/ $//')"
-"$PW" run -q -o t -- "$PROGS/threads" >/dev/null; same "four threads" 4 "$(kinds t | grep -c 'thread stack')"
+"$PW" run -q --cpus 4 --call-paths -o t -- "$PROGS/threads" >/dev/null; same "four threads" 4 "$(kinds t | grep -c 'thread stack')"
+
+# What zeroing and shootdowns cost belongs to somebody, too.
+same "threads: paths sum to lines" "$(sums lines t)" "$(sums paths t)"
+same "zeroed pages by mapping" "zeroed $(count faults.zeroed_pages t)" "$(sums mappings t | grep zeroed)"
+same "shootdowns by line" "shootdowns $(count tlb.shootdown_ipis t)" "$(sums lines t | grep shootdowns)"
+same "shootdowns by mapping" "shootdowns $(count tlb.shootdown_ipis t)" "$(sums mappings t | grep shootdowns)"
+between "there are some" 4 1000 "$(count tlb.shootdown_ipis t)"
+same "all of them by one caller" "mprotect" "$("$PW" report -q --csv - t | awk -F, '$1 == "function" && $NF + 0 > 0 { print $4 }')"
 
 # The views: who called whom, and the same sums.
 total() { sums lines "$1" | awk -v e="$2" '$1 == e { print $2 }'; }

@@ -66,19 +66,6 @@ struct cap_block *cap_block_new(Addr orig, UInt regions, UInt insns, UInt sites)
     return b;
 }
 
-static void add_cost(struct sim_cost *to, const struct sim_cost *c)
-{
-    to->l1i_miss += c->l1i_miss;
-    to->l1d_miss += c->l1d_miss;
-    to->walks_i += c->walks_i;
-    to->walks_d += c->walks_d;
-    to->walk_reads += c->walk_reads;
-    to->walk_cycles += c->walk_cycles;
-    to->minor += c->minor;
-    to->major += c->major;
-    to->cow += c->cow;
-}
-
 static void fold_insns(struct cap_block *b, const struct cap_region *r, ULong executed)
 {
     for (UInt i = r->first_insn; i < r->end_insn; i++) {
@@ -99,7 +86,7 @@ void cap_fold_cost(struct sim_site *s)
 {
     if (!s->cost)
         return;
-    add_cost(&cap_line_of(s->ip)->cost, s->cost);
+    sim_cost_add(&cap_line_of(s->ip)->cost, s->cost);
     *s->cost = (struct sim_cost){ 0 };
 }
 

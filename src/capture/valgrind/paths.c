@@ -143,14 +143,6 @@ static UInt frame_of_path(UInt p, UInt *line)
     return above;
 }
 
-static void add_cost(struct sim_cost *to, const struct sim_cost *c)
-{
-    u64 *a = (u64 *)to;
-    const u64 *b = (const u64 *)c;
-    for (UInt i = 0; i < sizeof *to / sizeof *a; i++)
-        a[i] += b[i];
-}
-
 void cap_path_pay(UInt p, const struct sim_site *s)
 {
     UInt line, above, f;
@@ -158,7 +150,7 @@ void cap_path_pay(UInt p, const struct sim_site *s)
         return;
     above = frame_of_path(p, &line);
     f = frame_of(above, cap_line_of(s->ip), line);
-    add_cost(&frame[f].cost, s->cost);
+    sim_cost_add(&frame[f].cost, s->cost);
 }
 
 void cap_fold_paths(Addr start, Addr last)

@@ -85,20 +85,7 @@ static inline int touch(struct fixture *f, unsigned cpu, u64 va, enum mmu_kind k
     return out.signo;
 }
 
-static inline void add_cost(struct sim_cost *to, const struct sim_cost *c)
-{
-    to->l1i_miss += c->l1i_miss;
-    to->l1d_miss += c->l1d_miss;
-    to->walks_i += c->walks_i;
-    to->walks_d += c->walks_d;
-    to->walk_reads += c->walk_reads;
-    to->walk_cycles += c->walk_cycles;
-    to->minor += c->minor;
-    to->major += c->major;
-    to->cow += c->cow;
-}
-
-static inline void see_cost(void *ctx, const struct sim_mapping *m) { add_cost(ctx, &m->cost); }
+static inline void see_cost(void *ctx, const struct sim_mapping *m) { sim_cost_add(ctx, &m->cost); }
 
 static inline struct sim_cost mapping_sum(struct fixture *f)
 {

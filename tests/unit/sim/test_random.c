@@ -17,7 +17,7 @@ struct world {
     struct proc *p[SLOTS];     /* NULL: free                                                                   */
     struct mm_file *file;
     struct sim_site site[8];
-    u64 faults_gone;           /* of processes that were freed                                                 */
+    u64 faults_gone, zeroed_gone, ipis_gone; /* of processes that were freed                                   */
     u64 looked;                /* rows_right(): last address, and on which CPU                                 */
     unsigned looked_cpu;
     u64 rng;
@@ -104,12 +104,10 @@ static void map_somewhere(struct world *w, struct proc *p)
     static const int prots[] = { MM_PROT_NONE, MM_PROT_READ, RW, RW, RW | MM_PROT_EXEC, MM_PROT_READ | MM_PROT_EXEC };
     const bool file = rnd(w, 3) == 0, shared = rnd(w, 4) == 0, populate = rnd(w, 6) == 0;
 
-    sim_call_site(w->f.s, &w->site[0]);
     mm_mmap(p, any_va(w), any_len(w), prots[rnd(w, 6)],
             MM_MAP_FIXED | (shared ? MM_MAP_SHARED : MM_MAP_PRIVATE) | (file ? 0 : MM_MAP_ANONYMOUS) |
                 (populate ? MM_MAP_POPULATE : 0),
             file ? w->file : NULL, file ? rnd(w, 8) * PAGE_BYTES : 0);
-    sim_call_site(w->f.s, NULL);
 }
 
 static unsigned slot_of(struct world *w, const struct proc *p)
@@ -141,6 +139,8 @@ static void switch_or_exit(struct world *w, unsigned cpu)
         w->p[slot_of(w, old)] = NULL;
         proc_exit(old);
         w->faults_gone += proc_counters(old)->minor + proc_counters(old)->major;
+        w->zeroed_gone += proc_counters(old)->zeroed_pages;
+        w->ipis_gone += proc_counters(old)->ipis;
         proc_free(old);
     }
 }
@@ -178,14 +178,17 @@ static void sums_agree(struct world *w)
 {
     const struct sim_cost rows = mapping_sum(&w->f);
     struct sim_cost sites = { 0 };
-    u64 faults = w->faults_gone, walks_d = 0, walks_i = 0, miss_d = 0, miss_i = 0, reads = 0;
+    u64 faults = w->faults_gone, zeroed = w->zeroed_gone, ipis = w->ipis_gone, walks_d = 0, walks_i = 0, miss_d = 0, miss_i = 0, reads = 0;
 
     for (unsigned i = 0; i < 8; i++)
         if (w->site[i].cost)
-            add_cost(&sites, w->site[i].cost);
+            sim_cost_add(&sites, w->site[i].cost);
     for (unsigned i = 0; i < SLOTS; i++)
-        if (w->p[i])
+        if (w->p[i]) {
             faults += proc_counters(w->p[i])->minor + proc_counters(w->p[i])->major;
+            zeroed += proc_counters(w->p[i])->zeroed_pages;
+            ipis += proc_counters(w->p[i])->ipis;
+        }
     for (unsigned cpu = 0; cpu < 2; cpu++) {
         const struct mmu_stats *s = mmu_stats(w->f.m, cpu);
         walks_d += s->walks_faulted[MMU_SIDE_D];
@@ -201,6 +204,9 @@ static void sums_agree(struct world *w)
     }
     assert_memory_equal(&rows, &sites, sizeof rows);
     assert_int_equal(sites.minor + sites.major, faults);
+    assert_int_equal(sites.zeroed, zeroed);
+    assert_int_equal(sites.shootdowns, ipis);
+    assert_true(zeroed > 0 && ipis > 0);
     assert_int_equal(sites.l1d_miss, miss_d);
     assert_int_equal(sites.l1i_miss, miss_i);
     assert_int_equal(sites.walks_d, walks_d);
@@ -220,6 +226,7 @@ static void session(const char *profile, u64 seed)
         w.p[i] = process(&w.f, "p", i);
         assert_int_equal(mm_set_brk_start(w.p[i], BREAK), 0);
     }
+    sim_call_site(w.f.s, &w.site[0]);
     for (unsigned i = 0; i < STEPS; i++)
         step(&w);
     sums_agree(&w);
