@@ -126,14 +126,17 @@ static uint32_t describe(const struct oracle_cpu *c, const struct oracle_access 
     return error;
 }
 
-/* Reads one entry, noting it.  The index is VA[low+8:low] (4.5). */
-static uint64_t read_entry(const uint64_t *ram, uint64_t table, uint64_t va, unsigned low, struct oracle_path *out)
+/* Reads one entry, noting it.  The index is VA[low+8:low] (4.5).  What cannot be read is no present entry. */
+static uint64_t read_entry(const struct oracle_memory *m, uint64_t table, uint64_t va, unsigned low, struct oracle_path *out)
 {
     uint64_t pa = table + ((va >> low) & 511) * 8;
     out->entry_pa[out->entries] = pa;
-    out->entry[out->entries] = ram[pa / 8];
-    out->entries++;
-    return ram[pa / 8];
+    out->entry[out->entries] = 0;
+    if (!m->read)
+        out->entry[out->entries] = m->ram[pa / 8];
+    else if (!m->read(m->ctx, pa, &out->entry[out->entries]))
+        out->unreadable = true;
+    return out->entry[out->entries++];
 }
 
 /* 4.6.1: R/W and U/S of every entry count, XD of any. */
@@ -158,48 +161,58 @@ static void reach(struct oracle_path *out, uint64_t leaf, unsigned page_lg2)
 }
 
 /* 4.5, 4.7: from the top; the first entry that is not present, or present with a reserved bit, ends the walk. */
-void oracle_walk(const uint64_t *ram, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out)
+static inline void walk(const struct oracle_memory *m, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out)
 {
     uint64_t pml5e, pml4e, pdpte, pde, pte, table = c->root;
 
     out->entries = 0;
     out->writable = out->user = true;
-    out->execute_disable = false;
+    out->execute_disable = out->unreadable = false;
     if (!is_canonical(va, c->la57 ? 57 : 48)) { out->ends = ORACLE_NOT_CANONICAL; return; }
 
     if (c->la57) {
-        pml5e = read_entry(ram, table, va, 48, out);
+        pml5e = read_entry(m, table, va, 48, out);
         if (!bit(pml5e, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
         if (top_entry_reserved(pml5e, c)) { out->ends = ORACLE_RESERVED; return; }
         combine(out, pml5e);
         table = bits(pml5e, 51, 12);
     }
 
-    pml4e = read_entry(ram, table, va, 39, out);
+    pml4e = read_entry(m, table, va, 39, out);
     if (!bit(pml4e, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
     if (top_entry_reserved(pml4e, c)) { out->ends = ORACLE_RESERVED; return; }
     combine(out, pml4e);
     table = bits(pml4e, 51, 12);
 
-    pdpte = read_entry(ram, table, va, 30, out);
+    pdpte = read_entry(m, table, va, 30, out);
     if (!bit(pdpte, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
     if (pdpte_reserved(pdpte, c)) { out->ends = ORACLE_RESERVED; return; }
     combine(out, pdpte);
     if (bit(pdpte, 7)) { reach(out, pdpte, 30); return; }
     table = bits(pdpte, 51, 12);
 
-    pde = read_entry(ram, table, va, 21, out);
+    pde = read_entry(m, table, va, 21, out);
     if (!bit(pde, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
     if (pde_reserved(pde, c)) { out->ends = ORACLE_RESERVED; return; }
     combine(out, pde);
     if (bit(pde, 7)) { reach(out, pde, 21); return; }
     table = bits(pde, 51, 12);
 
-    pte = read_entry(ram, table, va, 12, out);
+    pte = read_entry(m, table, va, 12, out);
     if (!bit(pte, 0)) { out->ends = ORACLE_NOT_PRESENT; return; }
     if (reserved_everywhere(pte, c)) { out->ends = ORACLE_RESERVED; return; }
     combine(out, pte);
     reach(out, pte, 12);
+}
+
+void oracle_walk(const uint64_t *ram, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out)
+{
+    walk(&(struct oracle_memory){ .ram = ram }, c, va, out);
+}
+
+void oracle_walk_through(const struct oracle_memory *m, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out)
+{
+    walk(m, c, va, out);
 }
 
 void oracle_judge(const struct oracle_cpu *c, const struct oracle_access *a, const struct oracle_path *path,

@@ -41,6 +41,7 @@ struct oracle_path {
     uint64_t entry[5];     /* ... and what they hold                                                               */
     bool writable, user, execute_disable; /* combined over the entries                                             */
     bool shadow_stack;     /* ORACLE_LEAF: a shadow-stack page                                                     */
+    bool unreadable;       /* the last entry could not be read (oracle_walk_through() only)                        */
     unsigned page_lg2;     /* ORACLE_LEAF                                                                          */
     unsigned key;          /* ORACLE_LEAF                                                                          */
     uint64_t frame;        /* ORACLE_LEAF: physical address of the page's first byte                               */
@@ -58,6 +59,14 @@ struct oracle_answer {
 /* ram: physical memory from address 0 on, in 8-byte words.  pre: every table a present, not reserved entry names is
  * inside it.  Of c, what belongs to the access (wp, smep, smap, keys, cpl, ac) plays no part. */
 void oracle_walk(const uint64_t *ram, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out);
+/* The same, where physical addresses may mean something else to the memory, as in a virtual machine: read() gives the entry at
+ * one, or says no, which ends the walk. */
+struct oracle_memory {
+    const uint64_t *ram;   /* when read is NULL                                                                    */
+    bool (*read)(void *ctx, uint64_t pa, uint64_t *entry);
+    void *ctx;
+};
+void oracle_walk_through(const struct oracle_memory *m, const struct oracle_cpu *c, uint64_t va, struct oracle_path *out);
 /* a->va: any address on the path's page. */
 void oracle_judge(const struct oracle_cpu *c, const struct oracle_access *a, const struct oracle_path *path,
                   struct oracle_answer *out);

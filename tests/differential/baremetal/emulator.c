@@ -10,30 +10,17 @@
 #include <unistd.h>
 
 #define MIB ((u64)1 << 20)
-#define GIB ((u64)1 << 30)
 
 /* Bochs insists on the geometry. */
 #define CYLINDER_BYTES (16 * 63 * 512)
 #define DISK_BYTES (2 * CYLINDER_BYTES)
 
-static const struct way ways[] = {
-    { "qemu", "QEMU TCG, 4 levels", QEMU, "max,vendor=GenuineIntel", false, 7 * GIB, 2816 * MIB, 8 * GIB },
-    { "qemu-la57", "QEMU TCG, 5 levels", QEMU, "max,vendor=GenuineIntel", true, 7 * GIB, 2816 * MIB, 8 * GIB },
-    { "qemu-small", "QEMU TCG, no 1 GiB pages, 36 address bits", QEMU, "max,vendor=GenuineIntel,-pdpe1gb,phys-bits=36",
-      false, 7 * GIB, 2816 * MIB, 8 * GIB },
-    { "bochs", "Bochs, Ice Lake", BOCHS, "corei7_icelake_u", false, 2 * GIB, 2 * GIB - 16 * MIB, 0 },
-};
-
-const struct way *way_at(u32 i)
-{
-    return i < sizeof ways / sizeof *ways ? &ways[i] : NULL;
-}
-
 const struct way *way_find(const char *name)
 {
-    for (u32 i = 0; way_at(i); i++)
-        if (!strcmp(ways[i].name, name))
-            return &ways[i];
+    const struct way *w;
+    for (u32 i = 0; (w = way_at(i)); i++)
+        if (!strcmp(w->name, name))
+            return w;
     return NULL;
 }
 

@@ -18,7 +18,7 @@ struct way {
     u64 ram_bytes, low_end, high_end;
 };
 const struct way *way_find(const char *name);
-const struct way *way_at(u32 i); /* NULL past the last                                                              */
+const struct way *way_at(u32 i); /* each comparison has its own (ways.c); NULL past the last                        */
 
 struct running { FILE *from; int pid; char directory[64]; };
 

@@ -8,25 +8,21 @@
  * Cases in 32: 18 one access; 4 one access across two pages; 7 several accesses with changes in between; 2 in two
  * address spaces (spaces.c); 1 writes of registers. */
 #include "generate.h"
-
-/* ---- random numbers (splitmix64) --------------------------------------------------------------------------------- */
+#include "random.h"
 
 u64 random64(struct gen *g)
 {
-    u64 z = g->random += 0x9e3779b97f4a7c15ull;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
+    return next_random(&g->random);
 }
 
 u32 below(struct gen *g, u32 n)
 {
-    return (u32)((random64(g) >> 32) * n >> 32);
+    return random_below(&g->random, n);
 }
 
 bool chance(struct gen *g, u32 percent)
 {
-    return below(g, 100) < percent;
+    return random_chance(&g->random, percent);
 }
 
 static bool has(const struct gen *g, u32 feature)
