@@ -32,6 +32,7 @@
 
 struct mmu;
 struct mmu_profile; /* see below */
+struct mmu_nested_config; /* nested.h */
 
 /* ---- creating ---------------------------------------------------------------------------------------------- */
 
@@ -54,6 +55,7 @@ struct mmu_config {
     u32 features;                      /* mask of enum mmu_feature; profile->features is the usual choice    */
     const struct mmu_profile *profile; /* geometry of TLBs and caches                                        */
     u64 seed;                          /* for profiles with random replacement                               */
+    const struct mmu_nested_config *nested; /* guests (nested.h); NULL: none                                 */
 };
 
 /* Bytes that mmu_create() needs for this configuration (RAM not included); 0 if the configuration is impossible. */
@@ -84,7 +86,8 @@ enum mmu_access_flag {
                          a supervisor's; while CR4.CET=0: #UD                                                 */
     MMU_WRUSS = 8,    /* what WRUSS does: a user shadow-stack store at CPL 0; at CPL 3: #GP                   */
 };
-enum mmu_status { MMU_OK, MMU_FAULT_PF, MMU_FAULT_GP, MMU_FAULT_SS, MMU_FAULT_UD };
+enum mmu_status { MMU_OK, MMU_FAULT_PF, MMU_FAULT_GP, MMU_FAULT_SS, MMU_FAULT_UD,
+                  MMU_EXIT }; /* a guest's alone: its hypervisor's tables refuse (nested.h)                          */
 enum mmu_by { MMU_BY_L1, MMU_BY_STLB, MMU_BY_WALK };
 
 struct mmu_result {
