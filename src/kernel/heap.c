@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * heap.c - small objects inside the block given to kernel_create().  Called by whoever makes vmas, chains, rmap nodes,
  * files.  Size classes of 16 bytes up to 1 KiB, then 2 and 4 KiB; a freed object waits in its class's list.  The
- * block is used from the front and never touched beyond what was used.
+ * block is used from the front and never touched beyond what was used.  Objects of whole cache lines begin on a line.
  * A handle is (offset / 16): 32 bits that survive where a pointer would be too wide; 0 names nothing. */
 #include "calls.h"
 
 #define GRAIN HEAP_GRAIN
 #define SMALL_MAX 1024u
 #define LARGEST 4096u
+#define LINE 64u
 
 void heap_init(struct heap *h, void *base, u64 bytes)
 {
@@ -40,10 +41,11 @@ void *heap_alloc(struct kernel *k, size_t bytes)
         p = heap_at(k, h->free[c]);
         memcpy(&h->free[c], p, sizeof h->free[c]);
     } else {
-        if (h->limit - h->used < size)
+        u64 pad = size % LINE ? 0 : -(u64)(uintptr_t)(h->base + h->used) % LINE;
+        if (h->limit - h->used < pad + size)
             return NULL;
-        p = h->base + h->used;
-        h->used += size;
+        p = h->base + h->used + pad;
+        h->used += pad + size;
     }
     h->live += size;
     memset(p, 0, size);

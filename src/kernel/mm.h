@@ -169,6 +169,15 @@ struct vma {
 
 static inline unsigned vma_pkey(const struct vma *v) { return v->flags >> VM_PKEY_SHIFT & 15; }
 
+/* vma_index.c: a tree for each 4 TiB of the 47-bit address space. */
+#define VMA_INDEX_LG2 30                  /* pages of a tree                                                      */
+#define VMA_INDEX_TREES (1u << (47 - PAGE_LG2 - VMA_INDEX_LG2))
+struct vma_index {
+    u32 root[VMA_INDEX_TREES];            /* a handle of a node                                                   */
+    u8 levels[VMA_INDEX_TREES];           /* 0: no mapping there                                                  */
+    bool lost;                            /* there was no memory for it: the treap serves                         */
+};
+
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_KINDS };
 
 struct mm {
@@ -177,7 +186,7 @@ struct mm {
     u32 users, handle;
     pfn_t top;
     struct vma *root, *first;
-    u32 index;                            /* vma_index.c; 0: none, the treap serves                           */
+    struct vma_index index;
     struct vma *found[16];                /* vma_find()'s last answers, by address                            */
     u32 map_count, rand;
     u64 rss[RSS_KINDS], tables;

@@ -206,7 +206,7 @@ struct vma *vma_find(struct mm *mm, u64 addr)
 
     if (v && v->start <= addr && addr < v->end)
         return v;
-    if (mm->index) {
+    if (!mm->index.lost) {
         v = vma_index_find(mm, addr);
         best = !v ? mm->first : addr < v->end ? v : v->next;
         if (best)

@@ -311,6 +311,48 @@ static void limits_refuse(void **state)
     assert_int_equal(mm_munmap(b.p, A + 6 * PG, PG), 0);                   /* an end does not         */
 }
 
+/* The index has a tree for each 4 TiB: a mapping in three of them, whose start goes from one to the next. */
+static void finds_across_trees(void **state)
+{
+    const u64 tib4 = 1ull << 42, start = 5 * tib4 - PG, pages = 2 * (tib4 / PG) + 2;
+    struct mm_vma_view v;
+    (void)state;
+    assert_int_equal(map(2 * tib4 + PG, 1, RW, FIX), 2 * tib4 + PG);
+    assert_int_equal(map(start, pages, MM_PROT_NONE, FIX | MM_MAP_NORESERVE), start);
+    assert_true(mm_find_vma(b.p, 7 * tib4, &v) && v.start == start);
+    assert_int_equal(mm_munmap(b.p, start, PG), 0);
+    bench_check(&b);
+    assert_true(mm_find_vma(b.p, start, &v) && v.start == start + PG);
+    assert_int_equal(mm_munmap(b.p, start + PG, tib4 + PG), 0);
+    bench_check(&b);
+    assert_true(mm_find_vma(b.p, 4 * tib4, &v) && v.start == start + tib4 + 2 * PG && v.end == start + pages * PG);
+    assert_true(mm_find_vma(b.p, 2 * tib4, &v) && v.start == 2 * tib4 + PG && v.end == v.start + PG);
+    assert_int_equal(map(6 * tib4 - PG, 2, MM_PROT_NONE, FIX | MM_MAP_NORESERVE), 6 * tib4 - PG);   /* merges */
+    assert_true(mm_find_vma(b.p, 7 * tib4, &v) && v.start == 6 * tib4 - PG);
+}
+
+/* Nodes split at their end and in their middle, and go when they are empty. */
+static void finds_among_many(void **state)
+{
+    enum { MANY = 3000 };
+    struct mm_vma_view v;
+    (void)state;
+    for (u64 i = 0; i < MANY; i++) {
+        u64 at = i * 1997 % MANY;
+        assert_int_equal(mm_mmap(b.p, A + at * 2 * PG, PG, RW, FIX, NULL, 0), A + at * 2 * PG);
+        if (i % 64 == 0)
+            bench_check(&b);
+    }
+    for (u64 i = 0; i < MANY; i++) {
+        u64 at = A + (i * 1009 % MANY) * 2 * PG;
+        assert_true(mm_find_vma(b.p, at, &v) && v.start == at);
+        assert_int_equal(mm_munmap(b.p, at, PG), 0);
+        assert_true(!mm_find_vma(b.p, at, &v) || v.start > at);
+        if (i % 64 == 0)
+            bench_check(&b);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -319,7 +361,7 @@ int main(void)
         T(neighbours_merge), T(families_decide_merges), T(first_write_shares_the_neighbours_family), T(munmap_cuts),
         T(mprotect_walks_mappings), T(mremap_resizes_and_moves), T(mremap_of_untouched_memory_merges),
         T(mremap_moves_many), T(brk_answers_the_break),
-        T(stacks_grow), T(limits_refuse),
+        T(stacks_grow), T(limits_refuse), T(finds_across_trees), T(finds_among_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
