@@ -8,8 +8,6 @@
 #include "report/places.h"
 #include "report/report.h"
 
-#define FRAMES_MAX 2048u /* a path has at most 1000 calls                                                     */
-
 /* ';' parts frames and a line ends a stack, so neither can be in a name. */
 static void put_frame(FILE *out, const char *name)
 {
@@ -19,10 +17,8 @@ static void put_frame(FILE *out, const char *name)
 
 static void put_callers(FILE *out, const struct paths *p, unsigned frame)
 {
-    unsigned chain[FRAMES_MAX], n = 0;
+    unsigned chain[PATH_FRAMES_MAX], n = path_chain(p, frame, chain);
 
-    for (; frame != PATH_NONE && n < FRAMES_MAX; frame = p->at[frame].parent)
-        chain[n++] = frame;
     while (n) {
         put_frame(out, path_function_name(&p->function[p->at[chain[--n]].function]));
         if (n)

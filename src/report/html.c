@@ -104,7 +104,7 @@ static json_t *startup_rows(const struct results *r)
 
 static json_t *page_data(const struct report *r)
 {
-    static const char *const written_shorter[] = { "functions", "lines", "mappings" };
+    static const char *const written_shorter[] = { "functions", "lines", "mappings", "paths" };
     struct places lines = places_lines(r->results), mappings = places_mappings(r->results);
     json_t *o = NULL, *paths, *report = report_document(r);
 

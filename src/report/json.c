@@ -172,6 +172,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "timeline", json_of_timeline(r->results));
     json_object_set_new(o, "regions", json_of_regions(r->results));
     json_object_set_new(o, "allocations", json_of_allocations(r->results));
+    json_object_set_new(o, "paths", json_of_paths(r->results));
     json_object_set_new(o, "heat", json_of_heat(r->results));
     json_object_set_new(o, "copy_on_write", json_of_cow(r));
     json_object_set_new(o, "startup", json_of_startup(r->results));

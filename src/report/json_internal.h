@@ -40,6 +40,7 @@ json_t *json_of_check_flush(const struct results *r, const struct summary *s);
 json_t *json_of_timeline(const struct results *r);
 json_t *json_of_regions(const struct results *r);
 json_t *json_of_allocations(const struct results *r);
+json_t *json_of_paths(const struct results *r);      /* json_paths.c                                            */
 json_t *json_of_heat(const struct results *r);
 json_t *json_of_cow(const struct report *r);
 json_t *json_of_startup(const struct results *r);

@@ -78,6 +78,15 @@ struct num paths_total(const struct paths *p, enum event e)
     return total;
 }
 
+unsigned path_chain(const struct paths *p, unsigned frame, unsigned chain[PATH_FRAMES_MAX])
+{
+    unsigned n = 0;
+
+    for (; frame != PATH_NONE && n < PATH_FRAMES_MAX; frame = p->at[frame].parent)
+        chain[n++] = frame;
+    return n;
+}
+
 const char *path_function_name(const struct path_function *f)
 {
     return *f->function ? f->function : *f->object ? format_basename(f->object) : "???";

@@ -28,6 +28,9 @@ void paths_free(struct paths *p);
 /* Does this run know it by path? */
 bool paths_know(const struct paths *p, enum event e);
 struct num paths_total(const struct paths *p, enum event e);
+/* The frames of a path, from this one to its first; how many. */
+#define PATH_FRAMES_MAX 2048u   /* a path has at most 1000 calls                                               */
+unsigned path_chain(const struct paths *p, unsigned frame, unsigned chain[PATH_FRAMES_MAX]);
 const char *path_function_name(const struct path_function *f);
 
 #endif

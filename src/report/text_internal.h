@@ -36,6 +36,8 @@ void text_memory(struct text_view *v);
 void text_syscalls(struct text_view *v);
 void text_upkeep(struct text_view *v);
 void text_rankings(struct text_view *v);
+void text_others(struct text_view *v);
+void text_paths(struct text_view *v);
 void text_regions(struct text_view *v);
 void text_heap(struct text_view *v);
 void text_cow(struct text_view *v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * text_top.c - who caused it: the first functions, lines and mappings, by walk cycles on the left and by page faults
- * on the right.  Part of the text view. */
+ * on the right; and the first of each kind for pages copied, zeroed and shootdowns.  Part of the text view. */
 #include "report/places.h"
 #include "report/text_internal.h"
 
@@ -122,5 +122,46 @@ void text_rankings(struct text_view *v)
         free(s[0].row);
         free(s[1].row);
         places_free(&p);
+    }
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+
+/* "memset [libc.so.6] 98.2 %", as long as it is not one of many. */
+static void put_first(struct text_view *v, const struct kind_of_place *kind, enum event e, struct num total)
+{
+    struct places p = kind->get(v->report->results);
+    struct place_name name;
+    char shown[64];
+
+    places_rank(&p, e, EV_FAULTS);
+    if (p.n && num_share(p.at[0].event[e], total) >= 0.05) {
+        kind->name(&p.at[0], &name);
+        format_name(shown, sizeof shown, name.text, 34, name.cut);
+        text_detail(v, "%s %s", shown, format_percent(num_share(p.at[0].event[e], total)).text);
+    }
+    places_free(&p);
+}
+
+void text_others(struct text_view *v)
+{
+    const struct { enum event event; const char *label; struct num total; } others[] = {
+        { EV_COW, "pages copied", v->sum->copied_pages }, { EV_ZEROED, "pages zeroed", v->sum->zeroed_pages },
+        { EV_SHOOTDOWNS, "shootdowns", v->sum->shootdown_ipis } };
+    bool first = true;
+
+    for (size_t i = 0; v->top && i < sizeof others / sizeof others[0]; i++) {
+        if (!num_positive(others[i].total))
+            continue;
+        if (first) {
+            text_section(v, "Pages copied and zeroed, shootdowns", "exact");
+            text_end(v);
+        }
+        first = false;
+        text_label(v, others[i].label, "");
+        text_number(v, others[i].total);
+        for (size_t k = 0; k < sizeof kinds_of_place / sizeof kinds_of_place[0]; k++)
+            put_first(v, &kinds_of_place[k], others[i].event, others[i].total);
+        text_end(v);
     }
 }

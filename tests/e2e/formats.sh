@@ -11,7 +11,7 @@ minor=$(awk -F'\t' '/^table/ { t = $2 } t == "lines" && $1 == "row" { n += $15 }
 "$PW" report -q --csv r.csv --folded r.folded --speedscope r.json "$sample"; same "written" 0 $?
 same "CSV: a row ends with CR LF" "$(wc -l <r.csv)" "$(grep -c "$(printf '\r')\$" r.csv)"
 same "CSV: all lines are there" "$lines" "$(grep -c '^line,' r.csv)"
-same "CSV: as many fields in each row" 23 "$(tr -d '\r' <r.csv | awk -F, '!/"/ { print NF }' | sort -u)"
+same "CSV: as many fields in each row" 24 "$(tr -d '\r' <r.csv | awk -F, '!/"/ { print NF }' | sort -u)"
 same "folded: the walk cycles" "$cycles" "$(awk '{ n += $NF } END { print n }' r.folded)"
 same "folded: three frames" 1 "$(grep -c '^gzip;longest_match;deflate.c:3 [0-9]*$' r.folded)"
 same "folded: minor faults" "$minor" "$("$PW" report --folded - --weight minor "$sample" | awk '{ n += $NF } END { print n }')"

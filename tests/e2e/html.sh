@@ -20,7 +20,7 @@ for element in (b"style", b"script"):
 assert "default-src 'none'" in policy and "unsafe" not in policy
 block = re.search(rb'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
 data = json.loads(block)
-assert data["report"]["faults"]["minor"] == 8133 and len(data["events"]) == 12
+assert data["report"]["faults"]["minor"] == 8133 and len(data["events"]) == 14
 assert sum(len(l) for _, files in data["lines"] for _, functions in files for _, l in functions) == 6
 PY
 

@@ -38,7 +38,7 @@ same "zeroed pages by mapping" "zeroed $(count faults.zeroed_pages t)" "$(sums m
 same "shootdowns by line" "shootdowns $(count tlb.shootdown_ipis t)" "$(sums lines t | grep shootdowns)"
 same "shootdowns by mapping" "shootdowns $(count tlb.shootdown_ipis t)" "$(sums mappings t | grep shootdowns)"
 between "there are some" 4 1000 "$(count tlb.shootdown_ipis t)"
-same "all of them by one caller" "mprotect" "$("$PW" report -q --csv - t | awk -F, '$1 == "function" && $NF + 0 > 0 { print $4 }')"
+same "all of them by one caller" "mprotect" "$("$PW" report -q --csv - t | awk -F, '$1 == "function" && $(NF-1) + 0 > 0 { print $4 }')"
 
 # The views: who called whom, and the same sums.
 total() { sums lines "$1" | awk -v e="$2" '$1 == e { print $2 }'; }
@@ -52,6 +52,10 @@ if command -v callgrind_annotate >/dev/null; then
 else
     echo "skip: callgrind_annotate is missing"
 fi
+same "CSV: a path" 128 "$("$PW" report -q --csv - r | tr -d '\r' | awk -F, '/^path,/ && /;main;two;leaf$/ { print $19 }')"
+"$PW" report --top 3 r >text; same "text: a path, of faults and of zeroing" 2 "$(grep -c '^ *128 .*  leaf < two < main' text)"
+same "text: paths by what there was" 4 "$(grep -c '^Call paths by' text)"
+"$PW" report -q --json r.full r
 python3 - "$(total r minor)" <<'PY' && ok "speedscope and HTML as Python reads them" || bad "speedscope and HTML as Python reads them"
 import json, re, sys
 s = json.load(open("r.json"))
@@ -63,6 +67,10 @@ assert any(k.endswith("main;two;leaf") and w == 128 for k, w in stacks.items())
 data = json.loads(re.search(r'id="data">(.*?)</script>', open("r.html").read(), re.S)[1])
 paths, minor = data["paths"], [data["events"][e][0] for e in data["paths"]["events"]].index("minor")
 assert sum(f[2 + minor] for f in paths["frames"]) == int(sys.argv[1])
+full = json.load(open("r.full"))["paths"]
+assert sum(f["minor"] for f in full) == int(sys.argv[1])
+way = lambda f: ("" if f["parent"] is None else way(full[f["parent"]]) + ";") + (f["function"] or "?")
+assert any(way(f).endswith("main;two;leaf") and f["minor"] == 128 for f in full)
 assert all(f[0] < i for i, f in enumerate(paths["frames"]))
 PY
 

@@ -36,8 +36,8 @@ static void csv_quotes(void **state)
     char *text = text_of(csv, EV_WALK_CYCLES);
     (void)state;
 
-    assert_non_null(strstr(text, "\r\nline,\"/a/o,1\",\"a\nb.c\",\"f;g(\"\"x\"\")\",7,,,,,5,,,,,,,,11,0,0,,,\r\n"));
-    assert_non_null(strstr(text, "\r\nline,\"/a/o,1\",,,,,,,,,,,,,,,,4,1,0,,,\r\n"));
+    assert_non_null(strstr(text, "\r\nline,\"/a/o,1\",\"a\nb.c\",\"f;g(\"\"x\"\")\",7,,,,,5,,,,,,,,11,0,0,,,,\r\n"));
+    assert_non_null(strstr(text, "\r\nline,\"/a/o,1\",,,,,,,,,,,,,,,,4,1,0,,,,\r\n"));
     free(text);
 }
 
