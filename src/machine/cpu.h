@@ -47,6 +47,7 @@ struct cpu {
     struct tlb *tlb;
     struct psc *psc;                  /* from the lowest level up                                                */
     u8 tlbs, pscs;
+    u8 own, contexts;                 /* bit i: mappings of context i are the current VPID's; there may be some   */
     struct rights rights[2][2];
     struct registers reg;
     struct broadcast broadcast[16];   /* open until TLBSYNC, the oldest first                                     */

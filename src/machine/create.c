@@ -55,6 +55,7 @@ static void carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const str
         memset(cpu, 0, sizeof *cpu);
         memset(line, 0, near * sizeof *line);
         cpu->near = (struct near_lines){ line, near - 1 };
+        cpu->own = cpu->contexts = 1 << 0; /* the host */
     }
     tlb_create(cpu, c, cfg->profile, cfg->seed + index);
     psc_create(cpu, c, cfg->profile);

@@ -5,6 +5,12 @@
 #include "arch/x86_pte.h"
 #include "machine/fast.h"
 
+/* The contexts whose mappings an instruction names: the host's, or those of the guest's VPID (nested.h). */
+#define EACH_OWN(context) \
+    for (u32 left_ = c->own, context; left_ && (context = (u32)__builtin_ctz(left_), true); left_ &= left_ - 1)
+
+static u64 context_tag(u32 context) { return (u64)context << TAG_CONTEXT_SHIFT; }
+
 static void seen(struct mmu *m, unsigned cpu, enum mmu_inv_scope scope, u64 pcid, u64 va, bool with_global)
 {
     if (m->observer.invalidated)
@@ -13,8 +19,11 @@ static void seen(struct mmu *m, unsigned cpu, enum mmu_inv_scope scope, u64 pcid
 
 void forget_page(struct cpu *c, u64 va)
 {
-    tlb_remove_page(c, va, c->mode.pcid_tag, true);
-    psc_remove_path(c, va, c->mode.pcid_tag);
+    EACH_OWN(context) {
+        u64 space = tag_space(context, c->mode.pcid);
+        tlb_remove_page(c, va, space, true);
+        psc_remove_path(c, va, space);
+    }
 }
 
 void forget_page_seen(struct mmu *m, unsigned cpu, u64 va)
@@ -27,39 +36,47 @@ void forget_page_seen(struct mmu *m, unsigned cpu, u64 va)
 void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global)
 {
     struct cpu *c = &m->cpu[cpu];
-    tlb_remove_matching(c, TAG_SPACE, tag_space(pcid));
-    if (with_global)
-        tlb_remove_matching(c, TAG_GLOBAL, TAG_GLOBAL);
-    psc_remove_matching(c, TAG_SPACE, tag_space(pcid), NULL);
+    EACH_OWN(context) {
+        u64 space = tag_space(context, pcid);
+        tlb_remove_matching(c, TAG_SPACE, space);
+        if (with_global)
+            tlb_remove_matching(c, TAG_SPACE, tag_global(space));
+        psc_remove_matching(c, TAG_SPACE, space, NULL);
+    }
     seen(m, cpu, MMU_INV_PCID, pcid, 0, with_global);
 }
 
 /* ---- arrays that keep the entries of a few PCIDs (measured: mmu_tlb_desc.pcids) ---------------------------------- */
 
+/* A PCID with its context in front. */
+#define RECENT_PCID_BITS 12
+static u16 recent_now(const struct cpu *c) { return (u16)(c->reg.context << RECENT_PCID_BITS | c->mode.pcid); }
+
 void pcids_begin(struct cpu *c)
 {
     for (u32 i = 0; i < c->tlbs; i++) {
-        c->tlb[i].recent[0] = c->mode.pcid;
+        c->tlb[i].recent[0] = recent_now(c);
         c->tlb[i].recents = 1;
     }
 }
 
-static void forget_in_array(struct mmu *m, unsigned cpu, u32 array, u64 pcid)
+static void forget_in_array(struct mmu *m, unsigned cpu, u32 array, u16 recent)
 {
     struct cpu *c = &m->cpu[cpu];
-    tlb_remove_in(c, &c->tlb[array], TAG_SPACE, tag_space(pcid));
+    u32 pcid = recent & ((1u << RECENT_PCID_BITS) - 1);
+    tlb_remove_in(c, &c->tlb[array], TAG_SPACE, tag_space(recent >> RECENT_PCID_BITS, pcid));
     seen(m, cpu, MMU_INV_ARRAY, pcid, array, false);
 }
 
 /* Moves the PCID to the front, those before it one back. */
-static void pcid_to_front(struct tlb *t, u16 pcid)
+static void pcid_to_front(struct tlb *t, u16 recent)
 {
-    u16 before = pcid;
+    u16 before = recent;
     for (u32 i = 0; i < t->recents; i++) {
         u16 here = t->recent[i];
         t->recent[i] = before;
         before = here;
-        if (here == pcid)
+        if (here == recent)
             return;
     }
     t->recent[t->recents++] = before;
@@ -68,18 +85,18 @@ static void pcid_to_front(struct tlb *t, u16 pcid)
 static void load_pcid(struct mmu *m, unsigned cpu, u32 array)
 {
     struct tlb *t = &m->cpu[cpu].tlb[array];
-    u16 pcid = m->cpu[cpu].mode.pcid;
+    u16 recent = recent_now(&m->cpu[cpu]);
     if (t->desc->pcids == MMU_PCIDS_NONE) {
         forget_in_array(m, cpu, array, t->recent[0]);
-        t->recent[0] = pcid;
+        t->recent[0] = recent;
         return;
     }
     bool known = false;
     for (u32 i = 0; i < t->recents; i++)
-        known |= t->recent[i] == pcid;
+        known |= t->recent[i] == recent;
     if (!known && t->recents == t->desc->pcids)
         forget_in_array(m, cpu, array, t->recent[--t->recents]);
-    pcid_to_front(t, pcid);
+    pcid_to_front(t, recent);
 }
 
 void forget_crowded_out(struct mmu *m, unsigned cpu)
@@ -90,11 +107,22 @@ void forget_crowded_out(struct mmu *m, unsigned cpu)
             load_pcid(m, cpu, i);
 }
 
+void forget_context(struct cpu *c, u32 context)
+{
+    tlb_remove_matching(c, TAG_CONTEXT, context_tag(context));
+    psc_remove_matching(c, TAG_CONTEXT, context_tag(context), NULL);
+}
+
 void forget_all(struct mmu *m, unsigned cpu)
 {
     struct cpu *c = &m->cpu[cpu];
-    tlb_clear(c);
-    psc_clear(c);
+    if (c->contexts == c->own) {
+        tlb_clear(c);
+        psc_clear(c);
+    } else {
+        EACH_OWN(context)
+            forget_context(c, context);
+    }
     c->stats.flushes_full++;
     seen(m, cpu, MMU_INV_ALL, 0, 0, true);
 }
@@ -102,27 +130,36 @@ void forget_all(struct mmu *m, unsigned cpu)
 void forget_all_nonglobal(struct mmu *m, unsigned cpu)
 {
     struct cpu *c = &m->cpu[cpu];
-    tlb_remove_matching(c, TAG_GLOBAL, 0);
-    psc_clear(c);
+    EACH_OWN(context) {
+        tlb_remove_matching(c, TAG_CONTEXT | TAG_GLOBAL, context_tag(context));
+        psc_remove_matching(c, TAG_CONTEXT, context_tag(context), NULL);
+    }
     seen(m, cpu, MMU_INV_ALL_NONGLOBAL, 0, 0, false);
 }
 
 /* 4.10.4.1: the page, and all structure-cache entries of the PCID; with EFER.TCE=1 only those that lead to the page
  * (APM2 5.5.3). */
-void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s)
+static void forget_page_of(struct cpu *c, u64 va, u32 context, const struct page_scope *s)
 {
-    struct cpu *c = &m->cpu[cpu];
-    u64 mask = s->every_pcid ? 0 : TAG_SPACE, value = s->every_pcid ? 0 : tag_space(s->pcid);
-    if (c->mode.paging != PAGING_LONG)
-        va &= 0xffffffff;
-    if (!canonical(&c->mode, va))
-        return;
+    u64 mask = s->every_pcid ? TAG_CONTEXT : TAG_SPACE;
+    u64 value = s->every_pcid ? context_tag(context) : tag_space(context, s->pcid);
     if (s->every_pcid)
-        tlb_remove_page_every(c, va, s->with_global);
+        tlb_remove_page_every(c, va, context, s->with_global);
     else
         tlb_remove_page(c, va, value, s->with_global);
     if (!s->leaf_only)
         psc_remove_matching(c, mask, value, c->reg.efer & X86_EFER_TCE ? &va : NULL);
+}
+
+void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s)
+{
+    struct cpu *c = &m->cpu[cpu];
+    if (c->mode.paging != PAGING_LONG)
+        va &= 0xffffffff;
+    if (!canonical(&c->mode, va))
+        return;
+    EACH_OWN(context)
+        forget_page_of(c, va, context, s);
     seen(m, cpu, s->every_pcid ? MMU_INV_PAGE_EVERY : MMU_INV_PAGE, s->pcid, va, s->with_global);
 }
 

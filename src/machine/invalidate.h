@@ -23,6 +23,8 @@ void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global);
 void forget_crowded_out(struct mmu *m, unsigned cpu);
 /* CR4.PCIDE has changed: the current PCID is the only one that can have entries. */
 void pcids_begin(struct cpu *c);
+/* Everything of one context (tlb.h). */
+void forget_context(struct cpu *c, u32 context);
 void forget_all(struct mmu *m, unsigned cpu);
 void forget_all_nonglobal(struct mmu *m, unsigned cpu);
 

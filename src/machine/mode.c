@@ -80,7 +80,7 @@ void mode_build(struct mode *mode, const struct registers *r, const struct part 
     mode->va_shift = la57 ? 7 : 16;
     mode->global = r->cr4 & X86_CR4_PGE;
     mode->pcid = r->cr4 & X86_CR4_PCIDE ? r->cr3 & 0xfff : 0; /* 4.10.1 */
-    mode->pcid_tag = tag_space(mode->pcid);
+    mode->pcid_tag = tag_space(r->context, mode->pcid);
     mode->addr_mask = mode->paging == PAGING_32 ? 0xfffff000 : bits(12, p->maxphyaddr - 1u);
     build_levels(mode, r, p);
 }

@@ -26,7 +26,16 @@ struct mode {
     bool global;             /* CR4.PGE: G in a leaf counts                                                       */
 };
 
-struct registers { u64 cr0, cr2, cr3, cr4, efer; u32 pkru, pkrs; u8 cpl, ac; };
+struct registers {
+    u64 cr0, cr2, cr3, cr4, efer;
+    u32 pkru, pkrs;
+    u8 cpl, ac;
+    u8 context;              /* whose translations: 0 the host's, else a guest's (tlb.h, nested.h)                */
+    u8 guards;               /* mask of enum guard                                                                */
+};
+
+/* What a cached translation refuses to an access beyond the guest's own rules, so that it walks: there it is decided. */
+enum guard { GUARD_NX = 1, GUARD_SMEP = 2 };
 
 /* The processor: what registers cannot change. */
 struct part { u32 features; u8 maxphyaddr; u8 vendor; };

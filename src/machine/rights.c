@@ -103,9 +103,11 @@ void rights_build(struct rights table[2][2], const struct registers *r, u8 pagin
     FOR_EACH_ASKING(i) {
         struct asking a = asking_at(r, i);
         struct rights *t = &table[i / 6 & 1][i / 12 & 1];
+        t->error[i / 3 & 1][i % 3] = error_bits(r, &a);
+        a.nxe |= r->guards & GUARD_NX;
+        a.smep |= (r->guards & GUARD_SMEP) != 0;
         for (unsigned rights = 0; rights < 8; rights++)
             t->allow[i / 3 & 1][rights] |= (u8)(!refused(&a, rights) << i % 3);
-        t->error[i / 3 & 1][i % 3] = error_bits(r, &a);
     }
     rights_build_keys(table, r, paging);
 }

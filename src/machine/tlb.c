@@ -218,7 +218,7 @@ bool level_where(const struct cpu *c, const struct level *l, u64 va, u64 data, u
     const struct probe *p = &l->probe[l->first_for[unit]];
     *t = p[number >> p->pick_shift & p->pick_mask].t;
     *set = assoc_set(&(*t)->a, number);
-    int found = assoc_find(&(*t)->a, *set, tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag));
+    int found = assoc_find(&(*t)->a, *set, tag_make(number, unit, data & DATA_G ? tag_global(c->mode.pcid_tag) : c->mode.pcid_tag));
     *way = (u32)found;
     return found >= 0;
 }
@@ -231,7 +231,7 @@ struct tlb *level_fill(struct cpu *c, const struct level *l, u64 va, u64 data, u
     u64 number = unit_number(va, unit);
     const struct probe *p = &l->probe[l->first_for[unit]];
     struct tlb *t = p[number >> p->pick_shift & p->pick_mask].t;
-    u64 tag = tag_make(number, unit, data & DATA_G ? TAG_VALID | TAG_GLOBAL : c->mode.pcid_tag);
+    u64 tag = tag_make(number, unit, data & DATA_G ? tag_global(c->mode.pcid_tag) : c->mode.pcid_tag);
     data &= ~(DATA_PA & (((u64)1 << unit_lg2[unit]) - 1));
     u32 set = assoc_set(&t->a, number);
     marks_sync(c, t, set);
@@ -289,25 +289,27 @@ void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global)
                 continue;
             remove_tag(c, t, unit_number(va, unit), unit, space);
             if (with_global && t->globals)
-                remove_tag(c, t, unit_number(va, unit), unit, TAG_VALID | TAG_GLOBAL);
+                remove_tag(c, t, unit_number(va, unit), unit, tag_global(space));
         }
         if (t->pieces) {
             remove_where(c, t, TAG_SPACE, space, &va);
             if (with_global && t->globals)
-                remove_where(c, t, TAG_GLOBAL, TAG_GLOBAL, &va);
+                remove_where(c, t, TAG_SPACE, tag_global(space), &va);
         }
     }
-}
-
-void tlb_remove_page_every(struct cpu *c, u64 va, bool with_global)
-{
-    for (u32 i = 0; i < c->tlbs; i++)
-        remove_where(c, &c->tlb[i], with_global ? 0 : TAG_GLOBAL, 0, &va);
 }
 
 static u32 live(const struct tlb *t)
 {
     return t->live[MMU_4K] + t->live[MMU_2M] + t->live[MMU_1G] + t->live[UNIT_4M];
+}
+
+void tlb_remove_page_every(struct cpu *c, u64 va, u32 context, bool with_global)
+{
+    u64 mask = TAG_CONTEXT | (with_global ? 0 : TAG_GLOBAL);
+    for (u32 i = 0; i < c->tlbs; i++)
+        if (live(&c->tlb[i]))
+            remove_where(c, &c->tlb[i], mask, (u64)context << TAG_CONTEXT_SHIFT, &va);
 }
 
 void tlb_remove_in(struct cpu *c, struct tlb *t, u64 mask, u64 value)

@@ -4,22 +4,24 @@
  *
  * A tag names a page and its address space; a datum is the translation.
  *
- *   tag   63 62  61  60 59   58  57     56        45 44                  0
- *         0  0   0   valid   unit       PCID (0: G)  page number in units
+ *   tag   63  61   60    59 58  57     56        45 44                  0
+ *         context  valid G  unit       PCID (0: G)  page number in units
  *   data  63..52     51                        12  11 10 9   8    5  4  3  2  1  0
  *         0          physical address of the unit  RO size   pkey    G  D  XD US RW
  *
+ * context: 0 the host, else a guest (nested.h): what VPID and EP4TA, or ASID, tell apart, in the three bits there are.
  * RO: the leaf alone withholds R/W, the entries above grant it; with D=1 that is a shadow-stack page (4.6).
  * unit is the size of the piece this entry covers, size the size of the page it belongs to.  They differ when a
  * page is kept in an array that has no entries of its size: then a piece of the largest size that the array has
  * is kept (4.10.2.3: "the processor may use several entries for one page").  First levels do so always, second
- * levels where policy.h says so.
+ * levels where policy.h says so.  A guest's page on smaller nested pages is kept in pieces of those.
  *
  * Which array: of the arrays of one level that serve the port and have the unit, the one numbered
  * (unit number >> lg2(sets of the first)) mod (how many there are), in the profile's order.
  *
  * What must hold: level.active is right; live[unit] counts the valid entries of each unit, globals those with G,
- * pieces those whose unit is not their size; a global entry's tag has PCID 0 and TAG_GLOBAL. */
+ * pieces those whose unit is not their size; a global entry's tag has PCID 0 and
+ * TAG_GLOBAL. */
 #ifndef PAGEWALK_MACHINE_TLB_H
 #define PAGEWALK_MACHINE_TLB_H
 
@@ -38,7 +40,9 @@ static const u8 unit_lg2[UNITS] = { 12, 21, 30, 22 };
 #define TAG_UNIT_SHIFT 57
 #define TAG_VALID ((u64)1 << 60)
 #define TAG_GLOBAL ((u64)1 << 59)
-#define TAG_SPACE (TAG_PCID | TAG_GLOBAL | TAG_VALID)
+#define TAG_CONTEXT_SHIFT 61
+#define TAG_CONTEXT ((u64)7 << TAG_CONTEXT_SHIFT)
+#define TAG_SPACE (TAG_PCID | TAG_GLOBAL | TAG_VALID | TAG_CONTEXT)
 
 #define DATA_RIGHTS 7ull       /* R_RW, R_US, R_XD                                                                */
 #define DATA_D ((u64)1 << 3)
@@ -90,7 +94,13 @@ struct level {
 };
 struct port { struct level l1, l2; };
 
-static inline u64 tag_space(u64 pcid) { return TAG_VALID | pcid << TAG_PCID_SHIFT; }
+static inline u64 tag_space(u32 context, u64 pcid)
+{
+    return TAG_VALID | pcid << TAG_PCID_SHIFT | (u64)context << TAG_CONTEXT_SHIFT;
+}
+
+/* Global entries of the context of a space. */
+static inline u64 tag_global(u64 space) { return TAG_VALID | TAG_GLOBAL | (space & TAG_CONTEXT); }
 static inline u32 tag_unit(u64 tag) { return (u32)(tag >> TAG_UNIT_SHIFT) & 3; }
 static inline u64 tag_number(u64 tag) { return tag & TAG_NUMBER; }
 static inline u64 tag_va(u64 tag) { return tag_number(tag) << unit_lg2[tag_unit(tag)]; }
@@ -147,7 +157,7 @@ static inline __attribute__((always_inline)) bool level_find(const struct level 
         u32 set = (u32)(n ^ n >> p->fold) & p->set_mask;
         int way = probe_find(p, set, n | p->unit_tag | space);
         if (way < 0 && RARE(p->t->globals))
-            way = probe_find(p, set, n | p->unit_tag | TAG_VALID | TAG_GLOBAL);
+            way = probe_find(p, set, n | p->unit_tag | tag_global(space));
         if (way >= 0) {
             *f = (struct found){ p, set, (u32)way };
             return true;
@@ -173,10 +183,10 @@ void tlb_put(struct cpu *c, struct tlb *t, u32 set, u32 way, u64 tag, u64 data);
 /* Counts in an entry for a small page that is no piece, put into an empty way by other means. */
 void tlb_count_page(struct cpu *c, struct tlb *t);
 void tlb_remove(struct cpu *c, struct tlb *t, u32 set, u32 way);
-/* Every entry, of whatever unit, that translates va for the space; and global ones. */
+/* Every entry, of whatever unit, that translates va for the space; and global ones of its context. */
 void tlb_remove_page(struct cpu *c, u64 va, u64 space, bool with_global);
-/* The same for every space. */
-void tlb_remove_page_every(struct cpu *c, u64 va, bool with_global);
+/* The same for every space of a context. */
+void tlb_remove_page_every(struct cpu *c, u64 va, u32 context, bool with_global);
 /* Entries e with (tag & mask) == value. */
 void tlb_remove_matching(struct cpu *c, u64 mask, u64 value);
 /* The same in one array. */
