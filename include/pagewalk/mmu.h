@@ -422,6 +422,22 @@ struct mmu_psc_desc {
     u16 entries, ways;
     const char *source;
 };
+/* A first-level cache (cache.h).  Which address chooses the set, and which one the tag compares:
+ *   PIPT      physical, physical;
+ *   VIPT      virtual, physical: looked up beside the TLB; when a way is larger than a page, a physical line may stand in
+ *             several sets under several addresses, and each copy goes its own way;
+ *   VIPT_ONE  the same, but a miss looks for the line in the other sets it may stand in, and takes it from there;
+ *   VIVT      virtual, virtual: no translation at all, and no address space in the tag. */
+enum mmu_cache_form { MMU_PIPT, MMU_VIPT, MMU_VIPT_ONE, MMU_VIVT };
+struct mmu_cache_desc {
+    const char *name;     /* "L1I", "L1D"                                                                     */
+    u8 side;              /* enum mmu_side                                                                    */
+    u8 form, repl;        /* enum mmu_cache_form, enum mmu_repl                                               */
+    u16 ways;
+    u16 sets;             /* a power of two                                                                   */
+    u16 line_bytes;       /* a power of two from 16 to 4096                                                   */
+    const char *source;
+};
 struct mmu_timing {       /* all ESTIMATED unless the source says measured                                     */
     u16 stlb_hit_cycles;
     u16 walk_base_cycles;
@@ -439,6 +455,8 @@ struct mmu_profile {
     const struct mmu_psc_desc *psc;
     struct mmu_timing timing;
     const char *notes;
+    u8 caches;                   /* first level only: at most one for each side; 0: not known                  */
+    const struct mmu_cache_desc *cache;
 };
 const struct mmu_profile *mmu_profile_at(unsigned index);        /* NULL past the last                         */
 const struct mmu_profile *mmu_profile_find(const char *name);    /* NULL if unknown                            */

@@ -11,6 +11,7 @@
 
 #define MMU_PROFILE_TLBS 24
 #define MMU_PROFILE_PSCS 8
+#define MMU_PROFILE_CACHES 2
 #define MMU_PROFILE_CHARS 12288
 #define MMU_PROFILE_TEXT_MAX 65536 /* longer texts are refused                                                 */
 
@@ -18,6 +19,7 @@ struct mmu_profile_store {
     struct mmu_profile profile;
     struct mmu_tlb_desc tlb[MMU_PROFILE_TLBS];
     struct mmu_psc_desc psc[MMU_PROFILE_PSCS];
+    struct mmu_cache_desc cache[MMU_PROFILE_CACHES];
     u32 chars_used;
     char chars[MMU_PROFILE_CHARS];
 };
@@ -29,9 +31,12 @@ const char *mmu_profile_keep(struct mmu_profile_store *s, const char *text, size
 /* One more array or cache; NULL when there is no more room. */
 struct mmu_tlb_desc *mmu_profile_add_tlb(struct mmu_profile_store *s, const struct mmu_tlb_desc *t);
 struct mmu_psc_desc *mmu_profile_add_psc(struct mmu_profile_store *s, const struct mmu_psc_desc *c);
+/* NULL, too, when there is one for this side. */
+struct mmu_cache_desc *mmu_profile_add_cache(struct mmu_profile_store *s, const struct mmu_cache_desc *c);
 
 /* Why no machine can be made from it, in words; NULL when one can. */
 const char *mmu_profile_unfit(const struct mmu_profile *p);
+const char *mmu_cache_unfit(const struct mmu_cache_desc *c); /* the same of one cache                         */
 
 /* Is this the text of a profile, rather than a name?  Looks at the first line only. */
 bool mmu_profile_is_text(const char *text, size_t len_bytes);

@@ -14,6 +14,7 @@
 static const char *const repl_name[] = {
     [MMU_LRU] = "LRU", [MMU_PLRU] = "tree-PLRU", [MMU_PLRU_3X4] = "(MRU+1)%3-PLRU4", [MMU_NRU] = "NRU", [MMU_RANDOM] = "random" };
 static const char *const hash_name[] = { [MMU_LINEAR] = "linear", [MMU_XOR] = "xor" };
+static const char *const form_name[] = { [MMU_PIPT] = "pipt", [MMU_VIPT] = "vipt", [MMU_VIPT_ONE] = "vipt_one", [MMU_VIVT] = "vivt" };
 static const char *const psc_name[] = { "PTE", "PDE", "PDPTE", "PML4E", "PML5E" };
 
 struct names { char text[40]; };
@@ -97,6 +98,12 @@ static void show_psc(const struct mmu_psc_desc *c)
            c->ways ? c->entries / c->ways : 0, c->source ? c->source : "unknown");
 }
 
+static void show_cache(const struct mmu_cache_desc *c)
+{
+    printf("  %-14s     %5u = %3u ways x %4u sets  %-10u %-16s %s\n                     source: %s\n", c->name, (unsigned)c->ways * c->sets, c->ways,
+           c->sets, c->line_bytes, repl_name[c->repl], form_name[c->form], c->source ? c->source : "unknown");
+}
+
 static void show_profile(const struct mmu_profile *p)
 {
     const struct mmu_timing *t = &p->timing;
@@ -112,6 +119,9 @@ static void show_profile(const struct mmu_profile *p)
     printf("\nPaging-structure caches\n");
     for (unsigned i = 0; i < p->pscs; i++)
         show_psc(&p->psc[i]);
+    printf("\nFirst-level caches (--l1)  lines                   bytes      replacement      form\n");
+    for (unsigned i = 0; i < p->caches; i++)
+        show_cache(&p->cache[i]);
     printf("\nTiming (estimated cycles)\n  second-level hit %u; walk %u, and %u for each entry read from a near cache line (the last %u), %u from a far one\n"
            "                     source: %s\n", t->stlb_hit_cycles, t->walk_base_cycles, t->read_near_cycles, t->near_lines,
            t->read_far_cycles, t->source ? t->source : "unknown");
@@ -131,18 +141,27 @@ static json_t *json_tlb(const struct mmu_tlb_desc *t)
                      "pcids", pcids, "source", t->source);
 }
 
+static json_t *json_cache(const struct mmu_cache_desc *c)
+{
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:s, s:s?}", "name", c->name, "side", c->side == MMU_SIDE_I ? "instruction" : "data", "ways",
+                     c->ways, "sets", c->sets, "line_bytes", c->line_bytes, "replacement", repl_name[c->repl], "form", form_name[c->form], "source",
+                     c->source);
+}
+
 static json_t *json_profile(const struct mmu_profile *p)
 {
     const struct mmu_timing *t = &p->timing;
-    json_t *tlbs = json_array(), *pscs = json_array();
+    json_t *tlbs = json_array(), *pscs = json_array(), *caches = json_array();
 
     for (unsigned i = 0; i < p->tlbs; i++)
         json_array_append_new(tlbs, json_tlb(&p->tlb[i]));
     for (unsigned i = 0; i < p->pscs; i++)
         json_array_append_new(pscs, json_pack("{s:s, s:i, s:i, s:s?}", "entry", psc_name[p->psc[i].level], "entries", p->psc[i].entries,
                                               "ways", p->psc[i].ways, "source", p->psc[i].source));
-    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:s?}, s:s?}", "name", p->name, "title", p->title,
-                     "maxphyaddr", p->maxphyaddr, "va_bits", p->va_bits, "tlbs", tlbs, "structure_caches", pscs, "timing",
+    for (unsigned i = 0; i < p->caches; i++)
+        json_array_append_new(caches, json_cache(&p->cache[i]));
+    return json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:{s:s, s:i, s:i, s:i, s:i, s:i, s:s?}, s:s?}", "name", p->name, "title", p->title,
+                     "maxphyaddr", p->maxphyaddr, "va_bits", p->va_bits, "tlbs", tlbs, "structure_caches", pscs, "caches", caches, "timing",
                      "certainty", "estimated", "stlb_hit_cycles", t->stlb_hit_cycles, "walk_base_cycles", t->walk_base_cycles,
                      "read_near_cycles", t->read_near_cycles, "read_far_cycles", t->read_far_cycles, "near_lines", t->near_lines,
                      "source", t->source, "notes", p->notes);

@@ -39,12 +39,18 @@
 #define NONE MMU_PCIDS_NONE
 #define PSCS(id) static const struct mmu_psc_desc id##_psc[] = {
 #define PSC(level, entries, ways, source) { level, entries, ways, source },
+#define PIPT MMU_PIPT
+#define VIPT MMU_VIPT
+#define VIPT_ONE MMU_VIPT_ONE
+#define CACHES(id) static const struct mmu_cache_desc id##_cache[] = {
+#define ICACHE(form, repl, ways, sets, line, source) { "L1I", MMU_SIDE_I, form, repl, ways, sets, line, source },
+#define DCACHE(form, repl, ways, sets, line, source) { "L1D", MMU_SIDE_D, form, repl, ways, sets, line, source },
 #define END { 0 } };
 #define TIMING(stlb_hit, base, near, far, lines, source) { stlb_hit, base, near, far, lines, source }
 #define MACHINE(id, name, title, vendor, maxphyaddr, va_bits, features, timing, notes) \
     static const struct mmu_profile id = { name, title, vendor, maxphyaddr, va_bits, features, \
         sizeof id##_tlb / sizeof *id##_tlb - 1, sizeof id##_psc / sizeof *id##_psc - 1, id##_tlb, id##_psc, timing, \
-        notes };
+        notes, sizeof id##_cache / sizeof *id##_cache - 1, id##_cache };
 #include "arch/machines/all.def"
 
 static const struct mmu_profile *const profiles[] = {

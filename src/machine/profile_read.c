@@ -288,6 +288,22 @@ static bool take_psc(struct reader *r, struct piece rest)
     return true;
 }
 
+static bool take_cache(struct reader *r, struct piece rest)
+{
+    struct mmu_cache_desc c = { .source = "not given" }, *kept;
+    struct piece name = take_word(&rest);
+
+    if (!keys(r, profile_cache_keys, rest, &c) || !keep(r, name, &c.name))
+        return false;
+    if (mmu_cache_unfit(&c))
+        return wrong(r, mmu_cache_unfit(&c), nothing, "");
+    kept = mmu_profile_add_cache(r->to, &c);
+    if (!kept)
+        return wrong(r, "a profile has one cache for fetches and one for data", nothing, "");
+    r->source = &kept->source;
+    return true;
+}
+
 static bool take_timing(struct reader *r, struct piece rest)
 {
     r->to->profile.timing.source = "not given";
@@ -299,7 +315,7 @@ static bool take_source(struct reader *r, struct piece rest)
 {
     const char **to = r->source;
     if (!to)
-        return wrong(r, "a source belongs under a tlb, psc or timing line", nothing, "");
+        return wrong(r, "a source belongs under a tlb, psc, cache or timing line", nothing, "");
     r->source = NULL;
     return keep(r, rest, to);
 }
@@ -317,6 +333,7 @@ static const struct keyword {
     { "features", take_features, true, false },
     { "tlb", take_tlb, true, true },
     { "psc", take_psc, false, true },
+    { "cache", take_cache, false, true },
     { "timing", take_timing, true, false },
     { "source", take_source, false, true },
     { "notes", take_notes, false, false },

@@ -13,6 +13,7 @@ void mmu_profile_begin(struct mmu_profile_store *s)
     memset(s, 0, sizeof *s);
     s->profile.tlb = s->tlb;
     s->profile.psc = s->psc;
+    s->profile.cache = s->cache;
 }
 
 const char *mmu_profile_keep(struct mmu_profile_store *s, const char *text, size_t len_bytes)
@@ -44,6 +45,27 @@ struct mmu_psc_desc *mmu_profile_add_psc(struct mmu_profile_store *s, const stru
     return &s->psc[s->profile.pscs++];
 }
 
+struct mmu_cache_desc *mmu_profile_add_cache(struct mmu_profile_store *s, const struct mmu_cache_desc *c)
+{
+    if (s->profile.caches == MMU_PROFILE_CACHES || (s->profile.caches && s->cache[0].side == c->side))
+        return NULL;
+    s->cache[s->profile.caches] = *c;
+    return &s->cache[s->profile.caches++];
+}
+
+const char *mmu_cache_unfit(const struct mmu_cache_desc *c)
+{
+    const u32 line = c->line_bytes;
+
+    if (c->side >= MMU_SIDES || c->form > MMU_VIVT)
+        return "a cache is for instructions or data, and pipt, vipt, vipt_one or vivt";
+    if (line < 16 || line > PAGE_BYTES || line & (line - 1))
+        return "a cache line has 16 to 4096 bytes, a power of two";
+    if (!assoc_possible(c->ways, c->sets, MMU_LRU))
+        return "a cache has 1 to 255 ways, and sets a power of two";
+    return assoc_possible(c->ways, c->sets, (enum mmu_repl)c->repl) ? NULL : "a cache's replacement policy cannot have so many ways";
+}
+
 static bool first_level_has(const struct mmu_profile *p, u32 port)
 {
     for (u32 i = 0; i < p->tlbs; i++)
@@ -72,5 +94,8 @@ const char *mmu_profile_unfit(const struct mmu_profile *p)
     for (u32 i = 0; i < p->pscs; i++)
         if (!psc_possible(&p->psc[i]))
             return "a structure cache has impossible ways";
+    for (u32 i = 0; i < p->caches; i++)
+        if (mmu_cache_unfit(&p->cache[i]))
+            return mmu_cache_unfit(&p->cache[i]);
     return tlb_possible(p) ? NULL : "more than two arrays of one level hold the same pages, or an array is impossible";
 }

@@ -22,6 +22,11 @@ const struct profile_word profile_repls[] = {
 };
 const struct profile_word profile_levels[] = { { "PDE", 1 }, { "PDPTE", 2 }, { "PML4E", 3 }, { "PML5E", 4 }, { NULL, 0 } };
 
+const struct profile_word profile_sides[] = { { "fetch", MMU_SIDE_I }, { "data", MMU_SIDE_D }, { NULL, 0 } };
+const struct profile_word profile_forms[] = {
+    { "pipt", MMU_PIPT }, { "vipt", MMU_VIPT }, { "vipt_one", MMU_VIPT_ONE }, { "vivt", MMU_VIVT }, { NULL, 0 }
+};
+
 #define NUMBER(row, key, member, low, high) \
     { key, offsetof(struct row, member), sizeof((struct row *)0)->member, FORM_NUMBER, low, high, NULL, false }
 #define WORDS(row, key, member, form, words) \
@@ -41,6 +46,15 @@ const struct profile_key profile_tlb_keys[] = {
 const struct profile_key profile_psc_keys[] = {
     NUMBER(mmu_psc_desc, "entries", entries, 1, 32768),
     NUMBER(mmu_psc_desc, "ways", ways, 1, 255),
+    { NULL, 0, 0, 0, 0, 0, NULL, false },
+};
+const struct profile_key profile_cache_keys[] = {
+    WORDS(mmu_cache_desc, "for", side, FORM_WORD, profile_sides),
+    WORDS(mmu_cache_desc, "form", form, FORM_WORD, profile_forms),
+    NUMBER(mmu_cache_desc, "ways", ways, 1, 255),
+    NUMBER(mmu_cache_desc, "sets", sets, 1, 32768),
+    NUMBER(mmu_cache_desc, "line", line_bytes, 16, 4096),
+    WORDS(mmu_cache_desc, "replacement", repl, FORM_WORD, profile_repls),
     { NULL, 0, 0, 0, 0, 0, NULL, false },
 };
 const struct profile_key profile_timing_keys[] = {

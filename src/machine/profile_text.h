@@ -13,7 +13,7 @@ struct profile_word { const char *name; u32 value; }; /* tables end with a NULL 
 /* Hidden: reached without the loader's table of addresses, so that the library needs no symbol for it. */
 #define PROFILE_TABLE extern const __attribute__((visibility("hidden")))
 PROFILE_TABLE struct profile_word profile_vendors[], profile_features[], profile_ports[], profile_sizes[], profile_hashes[],
-    profile_repls[], profile_levels[];
+    profile_repls[], profile_levels[], profile_sides[], profile_forms[];
 
 /* How a value is written: a number, one word of a table, or words joined by '+' whose values are or-ed. */
 enum profile_form { FORM_NUMBER, FORM_WORD, FORM_WORDS };
@@ -27,7 +27,7 @@ struct profile_key {
     const struct profile_word *words;
     bool optional;                      /* 0 when it is not there                                                   */
 };
-PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile_timing_keys[];
+PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile_cache_keys[], profile_timing_keys[];
 
 static inline u32 profile_get(const struct profile_key *k, const void *row)
 {

@@ -103,6 +103,11 @@ void mmu_profile_write(const struct mmu_profile *p, const struct pw_out *out)
         text_str(&w.t, word_of(profile_levels, p->psc[i].level));
         put_row(&w, profile_psc_keys, &p->psc[i], p->psc[i].source);
     }
+    for (unsigned i = 0; i < p->caches; i++) {
+        text_str(&w.t, "cache ");
+        put_prose(&w, p->cache[i].name);
+        put_row(&w, profile_cache_keys, &p->cache[i], p->cache[i].source);
+    }
     text_str(&w.t, "timing");
     put_row(&w, profile_timing_keys, &p->timing, p->timing.source);
     prose_line(&w, "notes", p->notes);

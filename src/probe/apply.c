@@ -158,7 +158,8 @@ void apply_result(const struct mmu_profile *p, const struct probe_result *r, con
     to->profile = *p;
     to->profile.tlb = to->tlb;
     to->profile.psc = to->psc;
-    to->profile.tlbs = to->profile.pscs = 0;
+    to->profile.cache = to->cache;
+    to->profile.tlbs = to->profile.pscs = to->profile.caches = 0;
     to->profile.name = put(to, "%s-measured", p->name);
     to->profile.title = put(to, "%s, measured", p->title);
     to->profile.notes = put(to, "Measured %s on logical CPU %d with pagewalk probe: data TLBs for 4 KiB pages and walks; everything else is "
@@ -168,6 +169,11 @@ void apply_result(const struct mmu_profile *p, const struct probe_result *r, con
         struct mmu_psc_desc c = p->psc[i];
         c.source = put(to, "not measured: %s", or_nothing(c.source));
         mmu_profile_add_psc(to, &c);
+    }
+    for (unsigned i = 0; i < p->caches; i++) {
+        struct mmu_cache_desc c = p->cache[i];
+        c.source = put(to, "not measured: %s", or_nothing(c.source));
+        mmu_profile_add_cache(to, &c);
     }
     put_timing(r, w, to);
 }

@@ -10,9 +10,9 @@
 
 /* Leaves to read, with how many sub-leaves at most. */
 static const struct { u32 leaf, subs; } wanted[] = {
-    { 0x0, 1 }, { 0x1, 1 }, { 0x2, 1 }, { 0x7, 2 }, { 0x18, 32 }, { 0x1a, 1 }, { 0x40000000, 1 }, { 0x80000000, 1 },
+    { 0x0, 1 }, { 0x1, 1 }, { 0x2, 1 }, { 0x4, 4 }, { 0x7, 2 }, { 0x18, 32 }, { 0x1a, 1 }, { 0x40000000, 1 }, { 0x80000000, 1 },
     { 0x80000001, 1 }, { 0x80000002, 1 }, { 0x80000003, 1 }, { 0x80000004, 1 }, { 0x80000005, 1 }, { 0x80000006, 1 },
-    { 0x80000008, 1 }, { 0x80000019, 1 }, { 0x80000021, 1 },
+    { 0x80000008, 1 }, { 0x80000019, 1 }, { 0x8000001d, 4 }, { 0x80000021, 1 },
 };
 #define WANTED (sizeof wanted / sizeof *wanted)
 
@@ -60,7 +60,8 @@ static bool has_leaf(u32 leaf)
 
 static u32 last_sub(u32 leaf, u32 subs)
 {
-    u32 last = leaf == 0x18 || leaf == 7 ? ask(leaf, 0).eax : 0;
+    bool caches = leaf == 4 || leaf == 0x8000001d; /* one of no type ends the list: harmless                   */
+    u32 last = leaf == 0x18 || leaf == 7 ? ask(leaf, 0).eax : caches ? subs : 0;
     return last < subs ? last : subs - 1;
 }
 

@@ -181,7 +181,8 @@ void decode_profile(const struct cpuid_dump *d, const char *name, struct mmu_pro
     to->profile = *near; /* every field that nothing below sets */
     to->profile.tlb = to->tlb;
     to->profile.psc = to->psc;
-    to->profile.tlbs = to->profile.pscs = 0;
+    to->profile.cache = to->cache;
+    to->profile.tlbs = to->profile.pscs = to->profile.caches = 0;
     to->profile.vendor = id.vendor;
     to->profile.name = keep(to, name);
     to->profile.features = features_of(d) | MMU_LM | MMU_PAE; /* whatever the dump lacks, a machine needs these */
@@ -197,5 +198,6 @@ void decode_profile(const struct cpuid_dump *d, const char *name, struct mmu_pro
         to->profile.tlbs = 0;
         put_missing(near, to);
     }
+    put_caches(d, near, to);
     put_rest(near, to);
 }

@@ -32,6 +32,8 @@ void find_amd(const struct cpuid_dump *d, struct findings *f);
 void put_found(const struct found *f, const struct mmu_profile *near, struct mmu_profile_store *to);
 /* The nearest's arrays for pages that no array so far holds. */
 void put_missing(const struct mmu_profile *near, struct mmu_profile_store *to);
+/* First-level caches. */
+void put_caches(const struct cpuid_dump *d, const struct mmu_profile *near, struct mmu_profile_store *to);
 /* Structure caches and timing, which CPUID never tells. */
 void put_rest(const struct mmu_profile *near, struct mmu_profile_store *to);
 

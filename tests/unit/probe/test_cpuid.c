@@ -102,10 +102,23 @@ static void known_processors(void **state)
         }
         assert_int_equal(p->tlbs, q->tlbs);
         assert_int_equal(p->pscs, q->pscs);
+        assert_int_equal(p->caches, 2);
+        for (unsigned j = 0; j < p->caches; j++)
+            if (p->cache[j].ways != q->cache[j].ways || p->cache[j].sets != q->cache[j].sets || p->cache[j].line_bytes != q->cache[j].line_bytes)
+                fail_msg("%s: %s is %u x %u lines", known[i].dump, p->cache[j].name, p->cache[j].ways, p->cache[j].sets);
     }
 }
 
 /* ---- the quirks ----------------------------------------------------------------------------------------------------------- */
+
+/* Leaf 4, which only one of the dumps has whole, and 80000005h. */
+static void first_level_caches(void **state)
+{
+    (void)state;
+    begins(decode("skylake", 0)->cache[1].source, "CPUID leaf 4; ");
+    begins(decode("turin", 0)->cache[1].source, "CPUID leaf 80000005h; ");
+    begins(decode("icelake", 0)->cache[1].source, "assumed, as icelake: ");
+}
 
 /* Descriptor C3h says 6 ways: true of Broadwell, while Skylake has 12. */
 static void second_level_of_skylake(void **state)
@@ -377,7 +390,7 @@ static void texts_that_are_no_dumps(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_processors), cmocka_unit_test(second_level_of_skylake), cmocka_unit_test(instruction_tlb_of_a_thread),
+        cmocka_unit_test(known_processors), cmocka_unit_test(first_level_caches), cmocka_unit_test(second_level_of_skylake), cmocka_unit_test(instruction_tlb_of_a_thread),
         cmocka_unit_test(load_array_of_golden_cove), cmocka_unit_test(hybrid_cores_differ), cmocka_unit_test(hidden_by_a_hypervisor),
         cmocka_unit_test(encoded_ways_of_zen), cmocka_unit_test(encoded_ways_of_an_unknown), cmocka_unit_test(zen5_counts_in_32s),
         cmocka_unit_test(holes_of_icelake), cmocka_unit_test(bits_and_names), cmocka_unit_test(unknown_models),

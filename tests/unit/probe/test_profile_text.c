@@ -56,10 +56,19 @@ static void same_profile(const struct mmu_profile *a, const struct mmu_profile *
         assert_int_equal(a->psc[i].entries, b->psc[i].entries);
         assert_int_equal(a->psc[i].ways, b->psc[i].ways);
     }
+    assert_int_equal(a->caches, b->caches);
+    for (unsigned i = 0; i < a->caches; i++) {
+        struct mmu_cache_desc c = a->cache[i], d = b->cache[i];
+        same_text(c.name, d.name);
+        same_text(c.source, d.source);
+        c.name = d.name = c.source = d.source = NULL;
+        assert_memory_equal(&c, &d, sizeof c);
+    }
     /* What is left are plain numbers: a new field that the text forgets is found here. */
     x.name = x.title = x.notes = x.timing.source = y.name = y.title = y.notes = y.timing.source = NULL;
     x.tlb = y.tlb = NULL;
     x.psc = y.psc = NULL;
+    x.cache = y.cache = NULL;
     assert_memory_equal(&x, &y, sizeof x);
 }
 
