@@ -28,8 +28,8 @@ static bool second_level_fits(const struct level *l2)
 
 static bool caches_fit(const struct cpu *c)
 {
-    for (u32 i = 1; i < c->pscs; i++)
-        if (c->psc[i].level == c->psc[i - 1].level)
+    for (u32 i = 1; i < c->psc.n; i++)
+        if (c->psc.at[i].level == c->psc.at[i - 1].level)
             return false;
     return true;
 }

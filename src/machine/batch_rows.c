@@ -10,9 +10,9 @@
 
 static struct psc *psc_at(const struct cpu *c, u32 level)
 {
-    for (u32 i = 0; i < c->pscs; i++)
-        if (c->psc[i].level == level)
-            return &c->psc[i];
+    for (u32 i = 0; i < c->psc.n; i++)
+        if (c->psc.at[i].level == level)
+            return &c->psc.at[i];
     return NULL;
 }
 

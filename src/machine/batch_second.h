@@ -57,9 +57,9 @@ ALWAYS struct second second_of(const struct assoc *a)
 
 ALWAYS struct second psc_of(const struct cpu *c, u32 level)
 {
-    for (u32 i = 0; i < c->pscs; i++)
-        if (c->psc[i].level == level && c->psc[i].a.repl == ASSOC_LRU16)
-            return second_of(&c->psc[i].a);
+    for (u32 i = 0; i < c->psc.n; i++)
+        if (c->psc.at[i].level == level && c->psc.at[i].a.repl == ASSOC_LRU16)
+            return second_of(&c->psc.at[i].a);
     return (struct second){ .lru = false };
 }
 

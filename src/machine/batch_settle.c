@@ -28,8 +28,8 @@ struct begin { struct walk_start start; struct psc *hit; u32 set, way; };
 
 static struct begin find_start(const struct cpu *c, u64 va)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct psc *p = &c->psc[i];
+    for (u32 i = 0; i < c->psc.n; i++) {
+        struct psc *p = &c->psc.at[i];
         u64 number = psc_number(va, p->level);
         u32 set = assoc_set(&p->a, number);
         int way = p->used ? assoc_find(&p->a, set, number | c->mode.pcid_tag) : ASSOC_NONE;
@@ -45,8 +45,8 @@ static struct begin find_start(const struct cpu *c, u64 va)
 /* Keeps an entry that a walk has read; it was in no structure cache, or the walk would have begun below. */
 static void keep_structure(struct cpu *c, u32 level, u64 va, u64 data)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct psc *p = &c->psc[i];
+    for (u32 i = 0; i < c->psc.n; i++) {
+        struct psc *p = &c->psc.at[i];
         u64 number = psc_number(va, level);
         u32 set = assoc_set(&p->a, number);
         if (p->level != level)

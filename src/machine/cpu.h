@@ -45,8 +45,8 @@ struct cpu {
     struct mmu_stats stats;
     struct near_lines near;
     struct tlb *tlb;
-    struct psc *psc;                  /* from the lowest level up                                                */
-    u8 tlbs, pscs;
+    struct pscs psc;
+    u8 tlbs;
     u8 own, contexts;                 /* bit i: mappings of context i are the current VPID's; there may be some   */
     struct rights rights[2][2];
     struct registers reg;

@@ -58,7 +58,7 @@ static void carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const str
         cpu->own = cpu->contexts = 1 << 0; /* the host */
     }
     tlb_create(cpu, c, cfg->profile, cfg->seed + index);
-    psc_create(cpu, c, cfg->profile);
+    psc_create(c->base ? &cpu->psc : NULL, c, cfg->profile->psc, cfg->profile->pscs);
     if (c->base)
         start_registers(m, cpu);
 }

@@ -22,7 +22,7 @@ void forget_page(struct cpu *c, u64 va)
     EACH_OWN(context) {
         u64 space = tag_space(context, c->mode.pcid);
         tlb_remove_page(c, va, space, true);
-        psc_remove_path(c, va, space);
+        psc_remove_path(&c->psc, va, space);
     }
 }
 
@@ -41,7 +41,7 @@ void forget_pcid(struct mmu *m, unsigned cpu, u64 pcid, bool with_global)
         tlb_remove_matching(c, TAG_SPACE, space);
         if (with_global)
             tlb_remove_matching(c, TAG_SPACE, tag_global(space));
-        psc_remove_matching(c, TAG_SPACE, space, NULL);
+        psc_remove_matching(&c->psc, TAG_SPACE, space, NULL);
     }
     seen(m, cpu, MMU_INV_PCID, pcid, 0, with_global);
 }
@@ -110,7 +110,7 @@ void forget_crowded_out(struct mmu *m, unsigned cpu)
 void forget_context(struct cpu *c, u32 context)
 {
     tlb_remove_matching(c, TAG_CONTEXT, context_tag(context));
-    psc_remove_matching(c, TAG_CONTEXT, context_tag(context), NULL);
+    psc_remove_matching(&c->psc, TAG_CONTEXT, context_tag(context), NULL);
 }
 
 void forget_all(struct mmu *m, unsigned cpu)
@@ -118,7 +118,7 @@ void forget_all(struct mmu *m, unsigned cpu)
     struct cpu *c = &m->cpu[cpu];
     if (c->contexts == c->own) {
         tlb_clear(c);
-        psc_clear(c);
+        psc_clear(&c->psc);
     } else {
         EACH_OWN(context)
             forget_context(c, context);
@@ -132,7 +132,7 @@ void forget_all_nonglobal(struct mmu *m, unsigned cpu)
     struct cpu *c = &m->cpu[cpu];
     EACH_OWN(context) {
         tlb_remove_matching(c, TAG_CONTEXT | TAG_GLOBAL, context_tag(context));
-        psc_remove_matching(c, TAG_CONTEXT, context_tag(context), NULL);
+        psc_remove_matching(&c->psc, TAG_CONTEXT, context_tag(context), NULL);
     }
     seen(m, cpu, MMU_INV_ALL_NONGLOBAL, 0, 0, false);
 }
@@ -148,7 +148,7 @@ static void forget_page_of(struct cpu *c, u64 va, u32 context, const struct page
     else
         tlb_remove_page(c, va, value, s->with_global);
     if (!s->leaf_only)
-        psc_remove_matching(c, mask, value, c->reg.efer & X86_EFER_TCE ? &va : NULL);
+        psc_remove_matching(&c->psc, mask, value, c->reg.efer & X86_EFER_TCE ? &va : NULL);
 }
 
 void forget_page_scope(struct mmu *m, unsigned cpu, u64 va, const struct page_scope *s)

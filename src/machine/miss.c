@@ -93,7 +93,7 @@ static void keep_structures(struct cpu *c, u64 va, const struct walk_start *s, c
     for (u32 level = w->top; level > w->last; level--) {
         all &= w->entry[level];
         any |= w->entry[level];
-        psc_fill(c, level, va, c->mode.pcid_tag, (w->entry[level] & c->mode.addr_mask) | path_rights(all, any));
+        psc_fill(&c->psc, level, va, c->mode.pcid_tag, (w->entry[level] & c->mode.addr_mask) | path_rights(all, any));
     }
 }
 
@@ -108,7 +108,7 @@ static void walk_cached(const struct access *a, struct walk_start *s, struct wal
         count_walk(a, w, cost);
         return;
     }
-    u32 level = psc_find(c, a->va, c->mode.pcid_tag, &path);
+    u32 level = psc_find(&c->psc, a->va, c->mode.pcid_tag, &path);
     if (level) {
         *s = (struct walk_start){ .table = path & DATA_PA, .all = rights_to_all(path & DATA_RIGHTS),
                                   .any = rights_to_any(path & DATA_RIGHTS), .level = (u8)(level - 1) };

@@ -2,37 +2,33 @@
  * psc.c - see psc.h. */
 #include "machine/psc.h"
 
-#include "machine/cpu.h"
-
 bool psc_possible(const struct mmu_psc_desc *d)
 {
     return d->level >= 1 && d->level < MAX_LEVELS && d->ways && d->entries % d->ways == 0 &&
            assoc_possible(d->ways, d->entries / d->ways, MMU_LRU);
 }
 
-void psc_create(struct cpu *c, struct carve *carver, const struct mmu_profile *profile)
+void psc_create(struct pscs *s, struct carve *carver, const struct mmu_psc_desc *desc, u32 count)
 {
-    struct psc *psc = carve(carver, profile->pscs * sizeof *psc), scratch;
+    struct psc *psc = carve(carver, count * sizeof *psc), scratch;
     u8 n = 0;
     for (u8 level = 1; level < MAX_LEVELS; level++) /* sorted, so that the first hit is the lowest */
-        for (u32 i = 0; i < profile->pscs; i++) {
-            const struct mmu_psc_desc *d = &profile->psc[i];
+        for (u32 i = 0; i < count; i++) {
+            const struct mmu_psc_desc *d = &desc[i];
             if (d->level != level)
                 continue;
             struct psc *p = carver->base ? &psc[n++] : &scratch;
             *p = (struct psc){ .level = level };
             assoc_create(&p->a, carver, d->ways, (u32)d->entries / d->ways, MMU_LINEAR, MMU_LRU, 0);
         }
-    if (carver->base) {
-        c->psc = psc;
-        c->pscs = n;
-    }
+    if (carver->base)
+        *s = (struct pscs){ psc, n };
 }
 
-u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data)
+u32 psc_find(struct pscs *s, u64 va, u64 space, u64 *data)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct psc *p = &c->psc[i];
+    for (u32 i = 0; i < s->n; i++) {
+        struct psc *p = &s->at[i];
         if (!p->used)
             continue;
         u64 number = psc_number(va, p->level);
@@ -48,10 +44,10 @@ u32 psc_find(struct cpu *c, u64 va, u64 space, u64 *data)
     return 0;
 }
 
-void psc_fill(struct cpu *c, u32 level, u64 va, u64 space, u64 data)
+void psc_fill(struct pscs *s, u32 level, u64 va, u64 space, u64 data)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct psc *p = &c->psc[i];
+    for (u32 i = 0; i < s->n; i++) {
+        struct psc *p = &s->at[i];
         if (p->level != level)
             continue;
         u64 number = psc_number(va, level), tag = number | space;
@@ -62,25 +58,25 @@ void psc_fill(struct cpu *c, u32 level, u64 va, u64 space, u64 data)
     }
 }
 
-void psc_remove_path(struct cpu *c, u64 va, u64 space)
+void psc_remove_path(struct pscs *s, u64 va, u64 space)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct assoc *a = &c->psc[i].a;
-        u64 number = psc_number(va, c->psc[i].level);
+    for (u32 i = 0; i < s->n; i++) {
+        struct assoc *a = &s->at[i].a;
+        u64 number = psc_number(va, s->at[i].level);
         u32 set = assoc_set(a, number);
-        int way = c->psc[i].used ? assoc_find(a, set, number | space) : ASSOC_NONE;
+        int way = s->at[i].used ? assoc_find(a, set, number | space) : ASSOC_NONE;
         if (way >= 0)
             assoc_remove(a, set, (u32)way);
     }
 }
 
-void psc_remove_matching(struct cpu *c, u64 mask, u64 value, const u64 *va)
+void psc_remove_matching(struct pscs *s, u64 mask, u64 value, const u64 *va)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        struct assoc *a = &c->psc[i].a;
-        u64 number = va ? psc_number(*va, c->psc[i].level) : 0;
+    for (u32 i = 0; i < s->n; i++) {
+        struct assoc *a = &s->at[i].a;
+        u64 number = va ? psc_number(*va, s->at[i].level) : 0;
         bool left = false;
-        for (u32 set = 0; c->psc[i].used && set <= a->set_mask; set++)
+        for (u32 set = 0; s->at[i].used && set <= a->set_mask; set++)
             for (u32 way = 0; way < a->ways; way++) {
                 u64 tag = a->tag[assoc_at(a, set, way)];
                 if (tag && (tag & mask) == value && (!va || tag_number(tag) == number))
@@ -88,15 +84,15 @@ void psc_remove_matching(struct cpu *c, u64 mask, u64 value, const u64 *va)
                 else
                     left |= tag != 0;
             }
-        c->psc[i].used = left;
+        s->at[i].used = left;
     }
 }
 
-void psc_clear(struct cpu *c)
+void psc_clear(struct pscs *s)
 {
-    for (u32 i = 0; i < c->pscs; i++) {
-        if (c->psc[i].used)
-            assoc_clear(&c->psc[i].a);
-        c->psc[i].used = false;
+    for (u32 i = 0; i < s->n; i++) {
+        if (s->at[i].used)
+            assoc_clear(&s->at[i].a);
+        s->at[i].used = false;
     }
 }

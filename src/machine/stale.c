@@ -114,8 +114,8 @@ static struct origin *origin_of_tlb(const struct access *a, const struct tlb *t,
 static struct origin *origin_of_path(const struct access *a, u32 level)
 {
     struct origin *o = origins_of(a->m->check, a->cpu) + a->m->check->tlb_ways;
-    for (u32 i = 0; i < a->c->pscs; i++) {
-        const struct psc *p = &a->c->psc[i];
+    for (u32 i = 0; i < a->c->psc.n; i++) {
+        const struct psc *p = &a->c->psc.at[i];
         u64 number = psc_number(a->va, p->level);
         u32 set = assoc_set(&p->a, number);
         int way = p->level == level ? assoc_find(&p->a, set, number | a->c->mode.pcid_tag) : ASSOC_NONE;

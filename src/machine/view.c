@@ -46,8 +46,8 @@ void mmu_each_psc(const struct mmu *m, unsigned cpu, void (*see)(void *ctx, cons
 {
     CHECK(cpu < m->cpus);
     const struct cpu *c = &m->cpu[cpu];
-    for (u32 i = 0; i < c->pscs; i++) {
-        const struct psc *p = &c->psc[i];
+    for (u32 i = 0; i < c->psc.n; i++) {
+        const struct psc *p = &c->psc.at[i];
         size_t entries = ((size_t)p->a.set_mask + 1) * p->a.ways;
         for (size_t at = 0; at < entries; at++) {
             struct mmu_psc_view v;
