@@ -12,14 +12,15 @@ cd "$(dirname "$0")/.." || exit 1
 
 find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    split("include/pagewalk arch src/base src/machine src/mpu src/partition src/cache src/segment src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
+    split("include/pagewalk arch src/base src/machine src/mpu src/partition src/cache src/iommu src/segment src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
     split("", allow)
-    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|segment|profile|hw|kernel|linux_mm|trace|sim|results)[.]h"
+    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|iommu|segment|profile|hw|kernel|linux_mm|trace|sim|results)[.]h"
     allow["include/pagewalk"] = public
     allow["arch"] = "pagewalk/types[.]h|arch/.*"
     allow["src/base"] = "pagewalk/types[.]h|base/.*"
     allow["src/machine"] = "pagewalk/(types|mmu|nested|profile)[.]h|arch/.*|base/.*|machine/.*"
     allow["src/mpu"] = "pagewalk/(types|mpu)[.]h|base/.*|mpu/.*"
+    allow["src/iommu"] = "pagewalk/(types|iommu)[.]h|arch/.*|base/.*|machine/.*|iommu/.*"
     allow["src/partition"] = "pagewalk/(types|partition)[.]h|base/.*|partition/.*"
     allow["src/segment"] = "pagewalk/(types|mmu|segment)[.]h|arch/.*|base/.*|segment/.*"
     allow["src/cache"] = "pagewalk/(types|mmu|profile|cache)[.]h|base/.*|machine/(assoc|carve)[.]h|cache/.*"
@@ -33,12 +34,12 @@ BEGIN {
     allow["src/capture"] = public "|base/.*|trace/ring[.]h|(pub_tool_|lib(vex|vex_.*)|valgrind|vki/).*[.]h"
     # What a public header may see: those below it only.
     below["types"] = "none"
-    below["mmu"] = below["mpu"] = below["partition"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
+    below["mmu"] = below["mpu"] = below["partition"] = below["iommu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
     below["nested"] = below["profile"] = below["cache"] = below["segment"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
     below["results"] = "types|hw|linux_mm|kernel|mmu|trace|sim"
     below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
-    freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/cache|src/segment|src/kernel|src/sim)$"
+    freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/kernel|src/sim)$"
     compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin|emmintrin)[.]h$"
 }
 function room_of(path, r, best) {
