@@ -5,6 +5,7 @@
 #   make test-bare   both, and every test, on a Debian where nothing is installed (root; debootstrap)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
+#   make validate   what `pagewalk whatif` predicts of huge pages beside what happens on this machine (some minutes)
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
 #   make check-kernel   `pagewalk run --check-kernel` on programs of all kinds
@@ -14,7 +15,7 @@ B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy install clean check
+.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy validate install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -86,6 +87,9 @@ bench-kernel: all
 
 accuracy: all
 	@sh tests/differential/accuracy.sh $(B)
+
+validate: all
+	@python3 bench/validate/run.py $(B) --write $(VALIDATE)
 
 # The prefix is compiled in (where the command finds its capture tool), so a new one means a new configuration.
 install: all

@@ -438,12 +438,20 @@ struct mmu_cache_desc {
     u16 line_bytes;       /* a power of two from 16 to 4096                                                   */
     const char *source;
 };
+struct mmu_costs {        /* what else the machine was found to take, for estimates alone; 0: not known        */
+    u16 mhz;                     /* of the core while it was measured                                          */
+    u16 memory_cycles;           /* a load of a random line of large memory, translation apart                 */
+    u16 fault_cycles;            /* a page fault, its page's contents apart                                    */
+    u16 zero_cycles, copy_cycles; /* of 4 KiB                                                                  */
+    const char *source;
+};
 struct mmu_timing {       /* all ESTIMATED unless the source says measured                                     */
     u16 stlb_hit_cycles;
     u16 walk_base_cycles;
     u16 read_near_cycles, read_far_cycles; /* a table read whose cache line is among the near_lines last used  */
     u16 near_lines;
     const char *source;
+    struct mmu_costs costs;
 };
 struct mmu_profile {
     const char *name, *title;    /* "skylake", "Intel Skylake (client, 2015)"                                  */

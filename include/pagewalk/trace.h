@@ -13,7 +13,7 @@
 #ifndef PAGEWALK_TRACE_H
 #define PAGEWALK_TRACE_H
 
-#include "pagewalk/types.h"
+#include "pagewalk/kernel.h"
 
 /* The words of each type of event, in order.  Types are numbers in files: only ever add at the end. */
 enum trace_type {
@@ -91,6 +91,10 @@ bool follow_child(struct follower *f);
  * are called, or "anon" for all without a name.  Copied; NULL: none. */
 enum follow_wish { FOLLOW_POPULATE, FOLLOW_HUGEPAGE, FOLLOW_WISHES };
 void follow_wish(struct follower *f, enum follow_wish wish, const char *name);
+
+/* What FOLLOW_POPULATE has filled in so far: the kernel counts it as faults, though none was taken. */
+struct follow_populated { u64 pages, faults[MM_FAULT_KINDS]; };
+void follow_populated(const struct follower *f, struct follow_populated *out);
 
 struct proc *follow_proc(const struct follower *f);
 /* Who pays for what the kernel does. */

@@ -7,9 +7,8 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/whatif_options.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +17,6 @@ enum { TRIES = 8, SENTENCES = 5, HUGE_BYTES = 2 << 20 };
 #define WORTH_PERCENT 1.0         /* a smaller gain is not worth a sentence                                           */
 
 struct advice { struct alternative *a; struct change change; char text[640]; };
-
-struct advise_options { const char *file, *json; unsigned jobs; };
 
 /* ---- what to try ------------------------------------------------------------------------------------------------------ */
 
@@ -100,11 +97,11 @@ static int best_first(const void *a, const void *b)
 }
 
 /* How many are worth saying. */
-static unsigned judge(struct alternative *a, unsigned n, struct advice *d)
+static unsigned judge(struct alternative *a, unsigned n, const struct basis *basis, struct advice *d)
 {
     unsigned worth = 0;
     for (unsigned i = 1; i < n; i++) {
-        struct change c = whatif_change(&a[0].outcome, &a[i].outcome);
+        struct change c = estimate_change(basis, &a[0].outcome, &a[i].outcome);
         if (a[i].done && c.known && c.middle <= -WORTH_PERCENT)
             d[worth++] = (struct advice){ .a = &a[i], .change = c };
     }
@@ -115,11 +112,11 @@ static unsigned judge(struct alternative *a, unsigned n, struct advice *d)
     return worth;
 }
 
-static void nothing_helps(const struct alternative *a, unsigned n)
+static void nothing_helps(const struct alternative *a, unsigned n, const struct basis *basis)
 {
     printf("Nothing that was tried would help by %.0f %% or more:", WORTH_PERCENT);
     for (unsigned i = 1; i < n; i++) {
-        struct change c = whatif_change(&a[0].outcome, &a[i].outcome);
+        struct change c = estimate_change(basis, &a[0].outcome, &a[i].outcome);
         printf("%s %s (%+.1f %%)", i > 1 ? "," : "", a[i].name, c.middle);
     }
     printf(".\n");
@@ -137,41 +134,14 @@ static bool write_json(const char *file, const struct advice *d, unsigned worth)
 
 /* ---- the command -------------------------------------------------------------------------------------------------------- */
 
-static int parse(int argc, char **argv, struct advise_options *o)
-{
-    static const struct option longs[] = { { "json", required_argument, NULL, 'J' }, { "jobs", required_argument, NULL, 'j' },
-                                           { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option;
-    u64 n;
-    *o = (struct advise_options){ .jobs = processors() };
-    opterr = 0;
-    optind = 0;
-    while ((option = getopt_long(argc, argv, ":j:h", longs, NULL)) != -1) {
-        if (option == 'h')
-            return STATUS_HELP;
-        if (option == '?' || option == ':')
-            return bad_option("advise", option, argv);
-        if (option == 'J')
-            o->json = optarg;
-        else if (!parse_number(optarg, 1, 64, &n))
-            return bad_usage("advise", "--jobs wants a number from 1 to 64, not '%s'", optarg);
-        else
-            o->jobs = (unsigned)n;
-    }
-    if (optind + 1 != argc)
-        return bad_usage("advise", optind == argc ? "no recording was given" : "one recording at a time");
-    o->file = argv[optind];
-    return 0;
-}
-
-static bool try_all(const struct advise_options *o, struct alternative *a, unsigned *n)
+static bool try_all(struct whatif_options *o, struct alternative *a, unsigned *n)
 {
     bool good;
     a[0] = (struct alternative){ .name = "as recorded", .settings = { .thp = -1 } };
     progress_begin("replaying");
-    good = whatif_run(o->file, a, 1, 1, NULL, NULL);
+    good = whatif_run(&o->replay, a, 1, NULL, NULL);
     *n = good ? what_to_try(a) : 1;
-    good = good && whatif_run(o->file, a + 1, *n - 1, o->jobs, progress_seen, NULL);
+    good = good && whatif_run(&o->replay, a + 1, *n - 1, progress_seen, NULL);
     progress_end();
     for (unsigned i = 0; i < *n; i++)
         if (a[i].error[0] && (i == 0 || !a[0].error[0])) {
@@ -183,28 +153,30 @@ static bool try_all(const struct advise_options *o, struct alternative *a, unsig
 
 int cmd_advise(int argc, char **argv)
 {
-    struct advise_options o;
+    struct whatif_options o;
     struct alternative a[TRIES];
     struct advice advice[TRIES];
     unsigned n, worth;
-    int status = parse(argc, argv, &o);
+    int status = parse_whatif_options("advise", argc, argv, &o);
     bool good;
 
     if (status == STATUS_HELP)
         return print_help(command_find("advise"));
+    if (!status && o.n)
+        status = bad_usage("advise", "one recording at a time");
     if (status || !output_check(o.json))
         return STATUS_OURS;
     good = try_all(&o, a, &n);
     if (!a[0].done)
         return STATUS_OURS;
-    worth = judge(a, n, advice);
+    worth = judge(a, n, whatif_basis(&o, &a[0]), advice);
     if (o.json)
         good = write_json(o.json, advice, worth) && good;
-    if (!o.json || strcmp(o.json, "-")) {
+    if (!o.quiet && (!o.json || strcmp(o.json, "-"))) {
         for (unsigned i = 0; i < worth; i++)
             printf("%u. %s\n", i + 1, advice[i].text);
         if (!worth)
-            nothing_helps(a, n);
+            nothing_helps(a, n, &o.basis);
         printf("Run time is estimated; see `pagewalk help whatif`.\n");
     }
     return good ? 0 : STATUS_OURS;

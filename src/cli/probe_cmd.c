@@ -105,6 +105,18 @@ static void show_result(FILE *out, const struct probe_result *r, const struct pr
     show_cycles(out, "Page walk", h->l2_clear, h->walk - h->hit, h->noise, h->l2_why);
 }
 
+static void show_costs(FILE *out, const struct costs_found *c)
+{
+    if (!c->huge) {
+        fprintf(out, "%-24s not measured: the kernel gives no huge pages to compare with\n", "Large memory, faults");
+        return;
+    }
+    for (unsigned i = 0; i < COSTS_SIZES && c->at[i].bytes; i++)
+        fprintf(out, "%-24s %.0f cycles a random load of %llu MiB, %.0f more in 4 KiB pages\n", i ? "" : "Large memory", c->at[i].memory,
+                (unsigned long long)(c->at[i].bytes >> 20), c->at[i].walk);
+    fprintf(out, "%-24s %.0f cycles; zeroing 4 KiB %.0f, copying %.0f\n", "Page fault", c->fault, c->zero, c->copy);
+}
+
 /* ---- measuring ------------------------------------------------------------------------------------------------------------ */
 
 /* Writing takes time that is measured: only when there is something new to say. */
@@ -130,7 +142,8 @@ static struct chase *begin(struct apply_where *w)
     return c;
 }
 
-static bool measure(const struct probe_options *o, struct chase *c, const struct mmu_profile *host, struct probe_result *r, struct apply_where *w)
+static bool measure(const struct probe_options *o, struct chase *c, const struct mmu_profile *host, struct probe_result *r, struct costs_found *costs,
+                    struct apply_where *w)
 {
     unsigned percent = 0;
     struct probe_plan plan = { o->quick ? ROUNDS_QUICK : ROUNDS, apply_hint(host), seen, &percent };
@@ -144,6 +157,9 @@ static bool measure(const struct probe_options *o, struct chase *c, const struct
     if (!good)
         say("cannot measure: pages cannot be mapped: %s", strerror(errno));
     w->ghz = chase_ghz(c);
+    progress_begin("measuring memory");
+    costs_measure(w->ghz > 0 ? 1 / w->ghz : 0, o->quick, costs);
+    progress_end();
     w->huge_control = chase_control_is_huge(c);
     return good;
 }
@@ -172,7 +188,8 @@ static bool write_profile(const char *file, const struct mmu_profile *p)
     return good;
 }
 
-static bool show_and_write(const struct probe_options *o, const struct mmu_profile *host, const struct probe_result *r, const struct apply_where *w)
+static bool show_and_write(const struct probe_options *o, const struct mmu_profile *host, const struct probe_result *r, const struct costs_found *costs,
+                           const struct apply_where *w)
 {
     static struct mmu_profile_store measured;
     FILE *out = strcmp(o->file, "-") ? stdout : stderr;
@@ -182,7 +199,9 @@ static bool show_and_write(const struct probe_options *o, const struct mmu_profi
     fprintf(out, "%s, logical CPU %d, at %.2f GHz\n\n", host->title, w->cpu, w->ghz);
     show_curve(out, r);
     show_result(out, r, &hint);
+    show_costs(out, costs);
     apply_result(host, r, w, &measured);
+    apply_costs(costs, r, w, &measured);
     good = write_profile(o->file, &measured.profile);
     if (good && strcmp(o->file, "-") && strcmp(o->file, "/dev/null"))
         fprintf(out, "\nWritten to %s, each number marked measured or not: pagewalk run --cpu %s%s -- PROGRAM\n", o->file,
@@ -193,6 +212,7 @@ static bool show_and_write(const struct probe_options *o, const struct mmu_profi
 int cmd_probe(int argc, char **argv)
 {
     static struct probe_result result;
+    struct costs_found costs;
     const struct mmu_profile *host;
     struct apply_where where = { 0 };
     struct probe_options o;
@@ -213,9 +233,9 @@ int cmd_probe(int argc, char **argv)
     if (!c)
         return STATUS_OURS;
     host = profile_of_cpu(where.cpu);
-    good = host && measure(&o, c, host, &result, &where);
+    good = host && measure(&o, c, host, &result, &costs, &where);
     chase_end(c);
-    good = good && show_and_write(&o, host, &result, &where);
+    good = good && show_and_write(&o, host, &result, &costs, &where);
     profile_release(host);
     return good ? 0 : STATUS_OURS;
 }

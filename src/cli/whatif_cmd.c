@@ -4,19 +4,16 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/whatif_options.h"
 
 #include "report/format.h"
 #include "report/screen.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { NAME_COLUMNS = 30, NUMBER_COLUMNS = 15 };
-
-struct whatif_options { const char *file, *json; unsigned jobs; bool quiet; char **words; unsigned n; };
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -26,14 +23,14 @@ static struct words size_words(u64 pages) { return format_pages((struct num){ pa
 
 static const char *const heads[] = { "walk cycles", "faults", "anonymous", "file", "copies", "huge", "peak memory", "page tables" };
 
-static void put_row(struct screen *s, const struct alternative *a, const struct replay_outcome *base)
+static void put_row(struct screen *s, const struct alternative *a, const struct replay_outcome *base, const struct basis *basis)
 {
     const struct replay_outcome *o = &a->outcome;
     const u64 *f = o->faults;
     const u64 numbers[] = { o->walk_cycles, o->minor + o->major, f[MM_FAULT_ANON] + f[MM_FAULT_ZEROPAGE] + f[MM_FAULT_STACK],
                             f[MM_FAULT_FILE_READ] + f[MM_FAULT_FILE_COPY] + f[MM_FAULT_SHARED_WRITE] + f[MM_FAULT_SHMEM],
                             f[MM_FAULT_COW_COPY] + f[MM_FAULT_COW_REUSE], f[MM_FAULT_HUGE] };
-    struct change c = whatif_change(base, o);
+    struct change c = estimate_change(basis, base, o);
     unsigned column = NAME_COLUMNS;
     screen_put(s, BOLD, a->name);
     for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -52,7 +49,7 @@ static void put_row(struct screen *s, const struct alternative *a, const struct 
     screen_end(s);
 }
 
-static void put_table(const struct alternative *a, unsigned n)
+static void put_table(const struct alternative *a, unsigned n, const struct basis *basis)
 {
     struct screen s = { stdout, columns_of(stdout), may_colour(stdout), 0 };
     unsigned column = NAME_COLUMNS;
@@ -62,7 +59,7 @@ static void put_table(const struct alternative *a, unsigned n)
     screen_end(&s);
     for (unsigned i = 0; i < n; i++)
         if (a[i].done)
-            put_row(&s, &a[i], &a[0].outcome);
+            put_row(&s, &a[i], &a[0].outcome, basis);
     screen_put(&s, DIM, "Counts are exact or modelled as `pagewalk run` counts them; the change in run time is estimated, from low to high (pagewalk help whatif).");
     screen_end(&s);
 }
@@ -76,16 +73,17 @@ static json_t *json_outcome(const struct replay_outcome *o)
         json_object_set_new(faults, mm_fault_kind_name((enum mm_fault_kind)i), json_integer((json_int_t)o->faults[i]));
     json_object_set_new(faults, "minor", json_integer((json_int_t)o->minor));
     json_object_set_new(faults, "major", json_integer((json_int_t)o->major));
-    return json_pack("{sIsIsIsosIsIsIsIsI}", "walks", (json_int_t)o->walks, "walk_cycles", (json_int_t)o->walk_cycles, "stlb_cycles",
-                     (json_int_t)o->stlb_cycles, "faults", faults, "copied_pages", (json_int_t)o->copied_pages, "zeroed_pages",
+    return json_pack("{sIsIsIsosIsIsIsIsIsI}", "walks", (json_int_t)o->walks, "walk_cycles", (json_int_t)o->walk_cycles, "stlb_cycles",
+                     (json_int_t)o->stlb_cycles, "faults", faults, "populated",
+                     (json_int_t)o->populated, "copied_pages", (json_int_t)o->copied_pages, "zeroed_pages",
                      (json_int_t)o->zeroed_pages, "peak_rss_pages", (json_int_t)o->peak_rss_pages, "peak_table_pages",
                      (json_int_t)o->peak_table_pages, "shootdown_ipis", (json_int_t)o->ipis);
 }
 
-static json_t *json_alternative(const struct alternative *a, const struct replay_outcome *base)
+static json_t *json_alternative(const struct alternative *a, const struct replay_outcome *base, const struct basis *basis)
 {
     json_t *j = json_object();
-    struct change c = whatif_change(base, &a->outcome);
+    struct change c = estimate_change(basis, base, &a->outcome);
     json_object_set_new(j, "settings", json_string(a->name));
     json_object_set_new(j, "outcome", a->done ? json_outcome(&a->outcome) : json_null());
     json_object_set_new(j, "whole", json_boolean(a->done && !a->cut));
@@ -94,53 +92,26 @@ static json_t *json_alternative(const struct alternative *a, const struct replay
     return j;
 }
 
-static bool write_json(const char *file, const struct whatif_options *o, const struct alternative *a, unsigned n)
+static json_t *json_assumptions(const struct basis *basis)
 {
-    json_t *all = json_array(), *assumed = json_array(), *j;
+    json_t *all = json_array();
+    struct assumption a;
+    for (unsigned i = 0; estimate_assumption(basis, i, &a); i++)
+        json_array_append_new(all, json_pack("{sssfsfsb}", "what", a.what, "low", a.low, "high", a.high, "measured", a.measured));
+    return all;
+}
+
+static json_t *json_table(const struct whatif_options *o, const struct alternative *a, unsigned n)
+{
+    json_t *all = json_array();
     for (unsigned i = 0; i < n; i++)
-        json_array_append_new(all, json_alternative(&a[i], &a[0].outcome));
-    for (unsigned i = 0; whatif_assumption(i); i++)
-        json_array_append_new(assumed, json_pack("{sssfsf}", "what", whatif_assumption(i)->what, "low", whatif_assumption(i)->low, "high",
-                                                 whatif_assumption(i)->high));
-    j = json_pack("{sisssosssssoso}", "format", 1, "recording", o->file, "alternatives", all, "counts", "as in `pagewalk run --json`", "run_time_change_percent",
-                  "estimated", "assumed", assumed, "error", json_null());
-    return output_json(file, j);
+        json_array_append_new(all, json_alternative(&a[i], &a[0].outcome, &o->basis));
+    return json_pack("{sisssosssssososo}", "format", 1, "recording", o->replay.path, "alternatives", all, "counts", "as in `pagewalk run --json`",
+                     "run_time_change_percent", "estimated", "seconds", o->basis.seconds > 0 ? json_real(o->basis.seconds) : json_null(), "assumed",
+                     json_assumptions(&o->basis), "error", json_null());
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------------ */
-
-static int parse(int argc, char **argv, struct whatif_options *o)
-{
-    static const struct option longs[] = { { "json", required_argument, NULL, 'J' }, { "jobs", required_argument, NULL, 'j' },
-                                           { "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { 0 } };
-    int option;
-    u64 n;
-    *o = (struct whatif_options){ .jobs = processors() };
-    opterr = 0;
-    optind = 0;
-    while ((option = getopt_long(argc, argv, ":j:qh", longs, NULL)) != -1) {
-        if (option == 'h')
-            return STATUS_HELP;
-        if (option == '?' || option == ':')
-            return bad_option("whatif", option, argv);
-        if (option == 'J')
-            o->json = optarg;
-        else if (option == 'q')
-            o->quiet = true;
-        else if (!parse_number(optarg, 1, 64, &n))
-            return bad_usage("whatif", "--jobs wants a number from 1 to 64, not '%s'", optarg);
-        else
-            o->jobs = (unsigned)n;
-    }
-    if (optind == argc)
-        return bad_usage("whatif", "no recording was given");
-    o->file = argv[optind];
-    o->words = argv + optind + 1;
-    o->n = (unsigned)(argc - optind - 1);
-    if (o->n && !strcmp(o->words[0], "--"))
-        o->words++, o->n--;
-    return o->n ? 0 : bad_usage("whatif", "no other setting was given, such as thp=always");
-}
 
 /* What went wrong, once for each reason. */
 static bool say_errors(const struct alternative *a, unsigned n)
@@ -154,31 +125,41 @@ static bool say_errors(const struct alternative *a, unsigned n)
     return good;
 }
 
+static struct alternative *parse_alternatives(const struct whatif_options *o)
+{
+    struct alternative *a = calloc(o->n + 1, sizeof *a);
+    bool good = a != NULL;
+    for (unsigned i = 0; good && i < o->n; i++)
+        good = alternative_parse("whatif", o->words[i], &a[i + 1]);
+    if (good) {
+        a[0] = (struct alternative){ .name = "as recorded", .settings = { .thp = -1 } };
+        return a;
+    }
+    free(a);
+    return NULL;
+}
+
 int cmd_whatif(int argc, char **argv)
 {
     struct whatif_options o;
     struct alternative *a;
-    int status = parse(argc, argv, &o);
+    int status = parse_whatif_options("whatif", argc, argv, &o);
     bool good;
 
     if (status == STATUS_HELP)
         return print_help(command_find("whatif"));
-    if (status || !output_check(o.json))
+    if (!status && !o.n)
+        status = bad_usage("whatif", "no other setting was given, such as thp=always");
+    if (status || !output_check(o.json) || !(a = parse_alternatives(&o)))
         return STATUS_OURS;
-    a = calloc(o.n + 1, sizeof *a);
-    if (!a)
-        return STATUS_OURS;
-    a[0] = (struct alternative){ .name = "as recorded", .settings = { .thp = -1 } };
-    for (unsigned i = 0; i < o.n; i++)
-        if (!alternative_parse("whatif", o.words[i], &a[i + 1]))
-            return STATUS_OURS;
     progress_begin("replaying");
-    whatif_run(o.file, a, o.n + 1, o.jobs, progress_seen, NULL);
+    whatif_run(&o.replay, a, o.n + 1, progress_seen, NULL);
     progress_end();
     good = say_errors(a, o.n + 1);
+    whatif_basis(&o, &a[0]);
     if (a[0].done && !o.quiet && !(o.json && !strcmp(o.json, "-")))
-        put_table(a, o.n + 1);
-    good = (!o.json || write_json(o.json, &o, a, o.n + 1)) && good;
+        put_table(a, o.n + 1, &o.basis);
+    good = (!o.json || output_json(o.json, json_table(&o, a, o.n + 1))) && good;
     free(a);
     return good ? 0 : STATUS_OURS;
 }

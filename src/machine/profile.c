@@ -46,7 +46,7 @@
 #define ICACHE(form, repl, ways, sets, line, source) { "L1I", MMU_SIDE_I, form, repl, ways, sets, line, source },
 #define DCACHE(form, repl, ways, sets, line, source) { "L1D", MMU_SIDE_D, form, repl, ways, sets, line, source },
 #define END { 0 } };
-#define TIMING(stlb_hit, base, near, far, lines, source) { stlb_hit, base, near, far, lines, source }
+#define TIMING(stlb_hit, base, near, far, lines, source) { stlb_hit, base, near, far, lines, source, { 0 } }
 #define MACHINE(id, name, title, vendor, maxphyaddr, va_bits, features, timing, notes) \
     static const struct mmu_profile id = { name, title, vendor, maxphyaddr, va_bits, features, \
         sizeof id##_tlb / sizeof *id##_tlb - 1, sizeof id##_psc / sizeof *id##_psc - 1, id##_tlb, id##_psc, timing, \

@@ -311,11 +311,19 @@ static bool take_timing(struct reader *r, struct piece rest)
     return keys(r, profile_timing_keys, rest, &r->to->profile.timing);
 }
 
+static bool take_costs(struct reader *r, struct piece rest)
+{
+    struct mmu_costs *c = &r->to->profile.timing.costs;
+    c->source = "not given";
+    r->source = &c->source;
+    return keys(r, profile_costs_keys, rest, c);
+}
+
 static bool take_source(struct reader *r, struct piece rest)
 {
     const char **to = r->source;
     if (!to)
-        return wrong(r, "a source belongs under a tlb, psc, cache or timing line", nothing, "");
+        return wrong(r, "a source belongs under a tlb, psc, cache, timing or costs line", nothing, "");
     r->source = NULL;
     return keep(r, rest, to);
 }
@@ -335,6 +343,7 @@ static const struct keyword {
     { "psc", take_psc, false, true },
     { "cache", take_cache, false, true },
     { "timing", take_timing, true, false },
+    { "costs", take_costs, false, false },
     { "source", take_source, false, true },
     { "notes", take_notes, false, false },
 };

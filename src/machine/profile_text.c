@@ -66,6 +66,12 @@ const struct profile_key profile_timing_keys[] = {
     { NULL, 0, 0, 0, 0, 0, NULL, false },
 };
 
+#define COST(key, member) { key, offsetof(struct mmu_costs, member), sizeof((struct mmu_costs *)0)->member, FORM_NUMBER, 1, 65535, NULL, true }
+const struct profile_key profile_costs_keys[] = {
+    COST("mhz", mhz), COST("memory", memory_cycles), COST("fault", fault_cycles), COST("zero", zero_cycles), COST("copy", copy_cycles),
+    { NULL, 0, 0, 0, 0, 0, NULL, false },
+};
+
 const char *mmu_feature_name(unsigned bit)
 {
     for (const struct profile_word *w = profile_features; bit < 32 && w->name; w++)

@@ -27,7 +27,8 @@ struct profile_key {
     const struct profile_word *words;
     bool optional;                      /* 0 when it is not there                                                   */
 };
-PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile_cache_keys[], profile_timing_keys[];
+PROFILE_TABLE struct profile_key profile_tlb_keys[], profile_psc_keys[], profile_cache_keys[], profile_timing_keys[],
+    profile_costs_keys[];
 
 static inline u32 profile_get(const struct profile_key *k, const void *row)
 {

@@ -110,5 +110,9 @@ void mmu_profile_write(const struct mmu_profile *p, const struct pw_out *out)
     }
     text_str(&w.t, "timing");
     put_row(&w, profile_timing_keys, &p->timing, p->timing.source);
+    if (p->timing.costs.source) {
+        text_str(&w.t, "costs");
+        put_row(&w, profile_costs_keys, &p->timing.costs, p->timing.costs.source);
+    }
     prose_line(&w, "notes", p->notes);
 }

@@ -150,6 +150,61 @@ static void put_timing(const struct probe_result *r, const struct apply_where *w
                     w->huge_control ? "" : " (no huge page for the control)", before);
 }
 
+/* ---- large memory ------------------------------------------------------------------------------------------------------- */
+
+#define FAR_ENOUGH 4           /* times the second level's reach: nearly every load walks                             */
+
+static double pages_of(const struct costs_found *c, unsigned i) { return (double)(c->at[i].bytes >> PAGE_LG2); }
+
+/* Cycles of one walk: the loads that the TLB holds have none.  0: not known. */
+static double walk_at(const struct costs_found *c, unsigned reach, unsigned i)
+{
+    double pages = pages_of(c, i);
+    return pages >= FAR_ENOUGH * reach && c->at[i].walk > 0 ? c->at[i].walk / (1 - reach / pages) : 0;
+}
+
+/* The model's walk has a base and one read of the last level that is near or far (timing.h).  The smallest memory in which
+ * nearly every load walks gives the near walk, the largest the far one, and what lies between says how many lines are near. */
+static void put_walks(const struct costs_found *c, unsigned reach, struct mmu_timing *t)
+{
+    double near = 0, far = 0, lines = t->near_lines, w;
+    for (unsigned i = 0; i < COSTS_SIZES; i++)
+        if ((w = walk_at(c, reach, i)) > 0) {
+            near = near > 0 ? near : w;
+            far = w > near ? w : near;
+        }
+    if (near <= 0)
+        return;
+    for (unsigned i = 0; i < COSTS_SIZES && far > near; i++)
+        if ((w = walk_at(c, reach, i)) > 0 && w < far)
+            lines = (w < near ? 1 : (far - w) / (far - near)) * pages_of(c, i) / PAGES_OF_LINE;
+    t->walk_base_cycles = rounded(near - t->read_near_cycles);
+    t->read_far_cycles = rounded(far - t->walk_base_cycles);
+    t->near_lines = (u16)(lines > 65535 ? 65535 : lines > t->near_lines ? lines : t->near_lines);
+}
+
+void apply_costs(const struct costs_found *c, const struct probe_result *r, const struct apply_where *w, struct mmu_profile_store *to)
+{
+    struct mmu_timing *t = &to->profile.timing;
+    char seen[256] = "";
+    size_t used = 0;
+    if (!c->huge)
+        return;
+    if (r->height.l2_clear && r->l2.reach_clear) {
+        put_walks(c, r->l2.entries, t);
+        t->source = put(to, "%s; then walk_base, read_far and near_lines from random loads of large memory (see costs)", t->source);
+    }
+    t->costs = (struct mmu_costs){ .mhz = (u16)(w->ghz * 1000), .fault_cycles = rounded(c->fault), .zero_cycles = rounded(c->zero),
+                                   .copy_cycles = rounded(c->copy) };
+    for (unsigned i = 0; i < COSTS_SIZES && c->at[i].bytes; i++) {
+        t->costs.memory_cycles = rounded(c->at[i].memory);
+        used += (size_t)snprintf(seen + used, sizeof seen - used, "%s%.0f and %.0f in %llu MiB", i ? ", " : "", c->at[i].memory, c->at[i].walk,
+                                 (unsigned long long)(c->at[i].bytes >> 20));
+    }
+    t->costs.source = put(to, "measured: cycles of a random load in huge pages and what 4 KiB pages add to it: %s; faults and zeroing by touching new "
+                          "memory in both", seen);
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------------------------------ */
 
 void apply_result(const struct mmu_profile *p, const struct probe_result *r, const struct apply_where *w, struct mmu_profile_store *to)

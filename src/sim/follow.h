@@ -24,6 +24,7 @@ struct follower {
     void (*fold)(void *ctx, struct sim_site *s);
     void *fold_ctx;
     char wish[FOLLOW_WISHES][256]; /* names; "": none                                                               */
+    struct follow_populated populated;
     struct { u64 start, end; } granted[FOLLOW_WISHES]; /* memory without a name that got it, as far as it is in one piece */
     struct follow_count count[TRACE_CALLS];
     struct follow_differences differences;

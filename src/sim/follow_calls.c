@@ -251,8 +251,14 @@ static bool joins(struct follower *f, int wish, const struct call *c)
 static void grant(struct follower *f, enum follow_wish wish, u64 start, u64 bytes, int prot, const struct call *c)
 {
     const bool write = (prot & MM_PROT_WRITE) && !c->file;
+    const struct mm_counters before = *proc_counters(f->proc), *after = proc_counters(f->proc);
     mm_madvise(f->proc, start, page_up(bytes), wish == FOLLOW_HUGEPAGE ? MM_MADV_HUGEPAGE : write ? MM_MADV_POPULATE_WRITE : MM_MADV_POPULATE_READ);
+    f->populated.pages += after->minor - before.minor;
+    for (u32 kind = 0; kind < MM_FAULT_KINDS; kind++)
+        f->populated.faults[kind] += after->faults[kind] - before.faults[kind];
 }
+
+void follow_populated(const struct follower *f, struct follow_populated *out) { *out = f->populated; }
 
 static void grant_wishes(struct follower *f, u32 call, const struct call *c, u64 old_brk)
 {

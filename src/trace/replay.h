@@ -34,14 +34,20 @@ char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *e
 /* What a replay came to, in numbers. */
 enum { REPLAY_TOP = 8 };
 struct replay_outcome {
-    u64 instructions;                      /* 0: the recording holds no results of its run                          */
+    u64 instructions;                      /* 0: unknown                                                            */
     u64 walks, walk_cycles, stlb_cycles;   /* cycles ESTIMATED                                                      */
     u64 minor, major, faults[MM_FAULT_KINDS], copied_pages, zeroed_pages;
+    u64 populated;                         /* filled in because of a wish: in none of the faults                    */
     u64 peak_rss_pages, peak_table_pages, ipis;
     struct { char name[64], kind[8]; u64 bytes, walk_cycles, minor; } top[REPLAY_TOP]; /* mappings by what they cost;
                                                                                           name "": no more          */
 };
-void replay_outcome(const struct replay *r, struct replay_outcome *o);
+/* instructions: of the run, from replay_instructions(). */
+void replay_outcome(const struct replay *r, u64 instructions, struct replay_outcome *o);
+/* What the run executed; 0: the recording holds no results of its run. */
+u64 replay_instructions(const char *path);
+/* What the profile of the replay says of its machine besides (mmu.h). */
+struct mmu_costs replay_costs(const struct replay *r);
 void replay_close(struct replay *r);
 
 #endif

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static u64 recorded_instructions(const struct replay *r)
+u64 replay_instructions(const char *path)
 {
     struct decode_error err;
     size_t n;
-    char *results = decode_results(r->path, &n, &err);
+    char *results = decode_results(path, &n, &err);
     const char *at = results ? strstr(results, "\ncount\tinstructions\t") : NULL;
     u64 instructions = at ? strtoull(at + 20, NULL, 10) : 0;
     free(results);
@@ -37,11 +37,29 @@ static void into_top(void *ctx, const struct sim_mapping *m)
     o->top[at].minor = m->cost.minor;
 }
 
-void replay_outcome(const struct replay *r, struct replay_outcome *o)
+struct mmu_costs replay_costs(const struct replay *r)
+{
+    struct mmu_costs c = r->profile->timing.costs;
+    c.source = NULL;             /* its text ends with the replay                                                   */
+    return c;
+}
+
+/* The kernel counts a page that was filled in ahead as a fault; the program took none. */
+static void without_populated(const struct replay *r, struct replay_outcome *o)
+{
+    struct follow_populated p;
+    follow_populated(r->follower, &p);
+    o->populated = p.pages;
+    o->minor -= p.pages;
+    for (int kind = 0; kind < MM_FAULT_KINDS; kind++)
+        o->faults[kind] -= p.faults[kind];
+}
+
+void replay_outcome(const struct replay *r, u64 instructions, struct replay_outcome *o)
 {
     const struct mm_counters *c;
     struct mm_rss rss;
-    *o = (struct replay_outcome){ .instructions = recorded_instructions(r) };
+    *o = (struct replay_outcome){ .instructions = instructions };
     if (!follow_proc(r->follower))
         return;
     for (unsigned cpu = 0; cpu < r->cpus; cpu++) {
@@ -57,6 +75,7 @@ void replay_outcome(const struct replay *r, struct replay_outcome *o)
     o->minor = c->minor;
     o->major = c->major;
     memcpy(o->faults, c->faults, sizeof o->faults);
+    without_populated(r, o);
     o->copied_pages = c->copied_pages;
     o->zeroed_pages = c->zeroed_pages;
     o->ipis = c->ipis;

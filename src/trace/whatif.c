@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * whatif.c - replays of one recording, in parallel processes, and the estimate of what they mean (whatif.h).
- *
- * The estimate: a run takes  cpi * instructions + seen * (cycles of walks and of second-level hits) + fault * faults
- * + zero * zeroed pages + copy * copied pages + ipi * shootdowns.  Each factor is known only to lie in a range; the change is
- * worked out at every corner of these ranges, and its least, greatest and middle are given. */
+ * whatif.c - replays of one recording, in parallel processes (whatif.h).  Called by `pagewalk whatif` and `advise`. */
 #include "trace/whatif.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +12,9 @@
 
 /* ---- replaying ------------------------------------------------------------------------------------------------------ */
 
-struct answer { struct replay_outcome outcome; bool done, cut; char error[512]; };
+struct answer { struct replay_outcome outcome; struct mmu_costs costs; bool done, cut; char error[512]; };
 
-static void replay_one(const char *path, const struct replay_settings *s, struct answer *to)
+static void replay_one(const char *path, u64 instructions, const struct replay_settings *s, struct answer *to)
 {
     struct replay_error err = { "" };
     struct replay *r = replay_open(path, s, &err);
@@ -25,11 +22,41 @@ static void replay_one(const char *path, const struct replay_settings *s, struct
     if (r) {
         replay_run(r, NULL, NULL);
         to->cut = !replay_whole(r, &err);
-        replay_outcome(r, &to->outcome);
+        replay_outcome(r, instructions, &to->outcome);
+        to->costs = replay_costs(r);
         to->done = true;
     }
     snprintf(to->error, sizeof to->error, "%s", err.text);
     replay_close(r);
+}
+
+/* What came after the shorter recording's end: counts less its counts; peaks are the whole's. */
+static void subtract(struct replay_outcome *from, const struct replay_outcome *o)
+{
+    static const size_t counts[] = {
+#define COUNT(member) offsetof(struct replay_outcome, member)
+        COUNT(instructions), COUNT(walks), COUNT(walk_cycles), COUNT(stlb_cycles), COUNT(minor), COUNT(major), COUNT(populated),
+        COUNT(copied_pages), COUNT(zeroed_pages), COUNT(ipis),
+#undef COUNT
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        *(u64 *)(void *)((char *)from + counts[i]) -= *(const u64 *)(const void *)((const char *)o + counts[i]);
+    for (int kind = 0; kind < MM_FAULT_KINDS; kind++)
+        from->faults[kind] -= o->faults[kind];
+}
+
+static void replay_part(const struct whatif *w, const struct replay_settings *s, struct answer *to)
+{
+    static struct answer start;
+    replay_one(w->path, w->instructions, s, to);
+    if (!w->without || !to->done)
+        return;
+    replay_one(w->without, w->without_instructions, s, &start);
+    to->done = start.done;
+    to->cut = to->cut || start.cut;
+    if (start.error[0])
+        memcpy(to->error, start.error, sizeof to->error);
+    subtract(&to->outcome, &start.outcome);
 }
 
 static bool write_all(int fd, const void *bytes, size_t n)
@@ -53,7 +80,7 @@ static bool read_all(int fd, void *bytes, size_t n)
 
 struct job { pid_t pid; int fd; };
 
-static bool start(const char *path, const struct alternative *a, struct job *j)
+static bool start(const struct whatif *w, const struct alternative *a, struct job *j)
 {
     int fd[2];
     if (pipe(fd))
@@ -63,7 +90,7 @@ static bool start(const char *path, const struct alternative *a, struct job *j)
     if (j->pid == 0) {
         static struct answer answer;
         close(fd[0]);
-        replay_one(path, &a->settings, &answer);
+        replay_part(w, &a->settings, &answer);
         _exit(!write_all(fd[1], &answer, sizeof answer));
     }
     close(fd[1]);
@@ -78,6 +105,7 @@ static void collect(struct alternative *a, struct job *j)
     int status;
     if (read_all(j->fd, &answer, sizeof answer)) {
         a->outcome = answer.outcome;
+        a->costs = answer.costs;
         a->done = answer.done;
         a->cut = answer.cut;
         memcpy(a->error, answer.error, sizeof a->error);
@@ -90,14 +118,17 @@ static void collect(struct alternative *a, struct job *j)
 }
 
 /* Answers are read in order: a replay that is done earlier waits, and all take about as long. */
-bool whatif_run(const char *path, struct alternative *a, unsigned n, unsigned jobs, void (*progress)(void *ctx, unsigned percent), void *ctx)
+bool whatif_run(struct whatif *w, struct alternative *a, unsigned n, void (*progress)(void *ctx, unsigned percent), void *ctx)
 {
     struct job *job = calloc(n, sizeof *job);
     unsigned started = 0;
     bool good = job != NULL;
+    w->instructions = w->instructions ? w->instructions : replay_instructions(w->path);
+    if (w->without && !w->without_instructions)
+        w->without_instructions = replay_instructions(w->without);
     for (unsigned i = 0; good && i < n; i++) {
-        while (good && started < n && started < i + jobs) {
-            good = start(path, &a[started], &job[started]);
+        while (good && started < n && started < i + w->jobs) {
+            good = start(w, &a[started], &job[started]);
             started += good;
         }
         if (i < started)
@@ -109,50 +140,4 @@ bool whatif_run(const char *path, struct alternative *a, unsigned n, unsigned jo
     for (unsigned i = 0; i < n; i++)
         good = good && a[i].done;
     return good;
-}
-
-/* ---- what it means ---------------------------------------------------------------------------------------------------- */
-
-/* Ranges for 64-bit x86 processors of the last ten years.  A fault: from the exception to its return, without the page's
- * contents (0.3 to 1 microseconds bare, more in virtual machines).  Zeroing and copying: 4 KiB at 10 to 40 bytes a cycle and
- * half of that.  Out-of-order execution hides part of what walks take. */
-enum { CPI, SEEN, FAULT, ZERO, COPY, IPI, ASSUMPTIONS };
-static const struct assumption assumed[ASSUMPTIONS] = {
-    [CPI] = { "cycles an instruction, translation apart", 0.4, 1.5 },
-    [SEEN] = { "part of the cycles of walks and second-level hits that is not hidden", 0.4, 1.0 },
-    [FAULT] = { "cycles a fault, its page's contents apart", 1000, 4000 },
-    [ZERO] = { "cycles to zero 4 KiB", 100, 400 },
-    [COPY] = { "cycles to copy 4 KiB", 200, 800 },
-    [IPI] = { "cycles a shootdown IPI", 1000, 5000 },
-};
-
-const struct assumption *whatif_assumption(unsigned i) { return i < ASSUMPTIONS ? &assumed[i] : NULL; }
-
-static double cycles(const struct replay_outcome *o, const double by[ASSUMPTIONS])
-{
-    return by[CPI] * (double)o->instructions + by[SEEN] * (double)(o->walk_cycles + o->stlb_cycles) + by[FAULT] * (double)(o->minor + o->major) +
-           by[ZERO] * (double)o->zeroed_pages + by[COPY] * (double)o->copied_pages + by[IPI] * (double)o->ipis;
-}
-
-static double percent(const struct replay_outcome *from, const struct replay_outcome *to, const double by[ASSUMPTIONS])
-{
-    double before = cycles(from, by);
-    return before > 0 ? 100 * (cycles(to, by) - before) / before : 0;
-}
-
-struct change whatif_change(const struct replay_outcome *from, const struct replay_outcome *to)
-{
-    struct change c = { .known = from->instructions != 0, .low = 1e9, .high = -1e9 };
-    double by[ASSUMPTIONS];
-    for (unsigned corner = 0; corner < 1u << ASSUMPTIONS; corner++) {
-        for (unsigned i = 0; i < ASSUMPTIONS; i++)
-            by[i] = corner >> i & 1 ? assumed[i].high : assumed[i].low;
-        double p = percent(from, to, by);
-        c.low = p < c.low ? p : c.low;
-        c.high = p > c.high ? p : c.high;
-    }
-    for (unsigned i = 0; i < ASSUMPTIONS; i++)
-        by[i] = (assumed[i].low + assumed[i].high) / 2;
-    c.middle = percent(from, to, by);
-    return c;
 }
