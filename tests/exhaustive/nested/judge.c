@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * judge.c - see judge.h.  Compared in every case: outcome, error code, exit qualification or EXITINFO1, guest-physical address, CR2,
+ * physical address, page size, how many entries of each dimension were read, and every one of them after the access. */
+#include "judge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MARK_CR2 0x5a5a5a5a5000ull
+#define PRINTED 8
+#define RAM_BYTES (1ull << 30)
+
+static const struct mmu_tlb_desc tlbs[] = {
+    { .name = "L1I", .level = 1, .ports = MMU_PORT_I, .sizes = 7, .ways = 2, .sets = 1 },
+    { .name = "L1D", .level = 1, .ports = MMU_PORT_LOAD | MMU_PORT_STORE, .sizes = 7, .ways = 2, .sets = 1 },
+};
+static const struct mmu_psc_desc pscs[] = {
+    { .level = 1, .entries = 4, .ways = 4 }, { .level = 2, .entries = 4, .ways = 4 },
+    { .level = 3, .entries = 4, .ways = 4 }, { .level = 4, .entries = 4, .ways = 4 },
+};
+
+static void must(bool done, const char *what)
+{
+    if (done)
+        return;
+    fprintf(stderr, "nested: the machine refuses %s\n", what);
+    exit(1);
+}
+
+/* ---- making ----------------------------------------------------------------------------------------------------- */
+
+void judge_create(struct judge *j, const struct nested_cpu *part)
+{
+    static struct mmu_profile profile = { .name = "nested", .title = "small", .va_bits = 57, .tlbs = 2, .tlb = tlbs, .psc = pscs,
+                                          .timing = { .near_lines = 512 } };
+    static struct mmu_nested_config nested = { .psc = pscs };
+    u32 features = MMU_NX | MMU_PSE36 | MMU_PGE | MMU_PCID | MMU_INVPCID | MMU_SMEP | MMU_SMAP | MMU_LA57 | MMU_PSE | MMU_PAE |
+                   MMU_PAT | MMU_LM | MMU_PDPE1GB | (part->npt ? MMU_SVM : 0);
+    struct mmu_config config = { .cpus = 1, .ram_bytes = RAM_BYTES, .maxphyaddr = part->maxphyaddr,
+                                 .vendor = part->npt ? MMU_AMD : MMU_INTEL, .features = features, .profile = &profile,
+                                 .nested = &nested };
+    size_t bytes;
+
+    profile.vendor = config.vendor;
+    profile.pscs = nested.pscs = j->caches ? 4 : 0;
+    nested.gpa_entries = nested.gpa_ways = j->caches ? 16 : 0;
+    nested.features = part->npt ? 0 : MMU_EPT_5LEVEL | MMU_EPT_AD | MMU_EPT_MBE | (part->execute_only ? MMU_EPT_XO : 0) |
+                      (part->no_2m ? 0 : MMU_EPT_2M) | (part->has_1g ? MMU_EPT_1G : 0) | (part->info ? MMU_EPT_INFO : 0);
+    j->cpu = *part;
+    j->ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    must(j->ram != MAP_FAILED, "memory");
+    config.ram = j->ram;
+    bytes = (mmu_bytes(&config) + 63) / 64 * 64;
+    must(bytes, "the configuration");
+    j->mmu = mmu_create(aligned_alloc(64, bytes), bytes, &config);
+    must(j->mmu, "to be made");
+    j->nested_reads = 0;
+}
+
+void judge_destroy(struct judge *j)
+{
+    free(j->mmu);
+    munmap(j->ram, RAM_BYTES);
+}
+
+/* ---- contexts --------------------------------------------------------------------------------------------------- */
+
+/* NPT has the host's format, and the host's NXE. */
+static void set_host(struct judge *j)
+{
+    uint64_t cr0 = mmu_get(j->mmu, 0, MMU_CR0), cr4 = mmu_get(j->mmu, 0, MMU_CR4), efer = mmu_get(j->mmu, 0, MMU_EFER);
+
+    must(mmu_set(j->mmu, 0, MMU_CR0, cr0 & ~(1ull << 31)), "CR0.PG=0");
+    must(mmu_set(j->mmu, 0, MMU_CR4, (cr4 & ~(1ull << 12)) | (uint64_t)j->cpu.five_levels << 12), "CR4.LA57");
+    must(mmu_set(j->mmu, 0, MMU_CR0, cr0), "CR0.PG=1");
+    efer = (efer & ~(1ull << 11)) | (uint64_t)j->cpu.nxe << 11 | 1ull << 12;
+    must(mmu_set(j->mmu, 0, MMU_EFER, efer), "EFER");
+}
+
+static struct mmu_guest_regs guest_registers(const struct nested_cpu *c)
+{
+    const struct oracle_cpu *g = &c->guest;
+    bool paged = c->format != GUEST_UNPAGED, pae = c->format == GUEST_LONG || c->format == GUEST_PAE;
+    return (struct mmu_guest_regs){
+        .cr0 = (uint64_t)paged << 31 | 1 | (uint64_t)g->wp << 16, .cr2 = MARK_CR2, .cr3 = g->root,
+        .cr4 = (uint64_t)pae << 5 | (uint64_t)c->pse << 4 | (uint64_t)g->la57 << 12 | (uint64_t)g->smep << 20 |
+               (uint64_t)g->smap << 21,
+        .efer = (c->format == GUEST_LONG ? 0x500 : 0) | (uint64_t)g->nxe << 11 | (c->npt ? 1ull << 12 : 0),
+    };
+}
+
+void judge_context(struct judge *j, const struct nested_cpu *c)
+{
+    struct nested_cpu part = j->cpu;
+    struct mmu_guest g = { .tag = 1 };
+    const char *why;
+
+    j->cpu = *c;
+    j->cpu.npt = part.npt;
+    j->cpu.has_1g = part.has_1g;
+    j->cpu.no_2m = part.no_2m;
+    j->cpu.execute_only = part.execute_only;
+    j->cpu.info = part.info;
+    j->cpu.maxphyaddr = j->cpu.guest.maxphyaddr = part.maxphyaddr;
+    j->cpu.guest.amd = part.npt;
+    j->cpu.guest.has_1g = j->cpu.pse36 = true;
+    judge_lay_out(j);
+    j->cpu.guest.root = j->place[c->format == GUEST_LONG ? guest_top(j) : c->format == GUEST_PAE ? 2 : 1].gpa;
+    if (mmu_in_guest(j->mmu, 0))
+        mmu_guest_leave(j->mmu, 0, NULL);
+    if (part.npt)
+        set_host(j);
+    judge_plain(j);
+    g.nested = part.npt ? MMU_NPT : MMU_EPT;
+    g.tlb_control = part.npt ? MMU_TLB_FLUSH_ALL : 0;
+    g.root = j->cpu.root | (part.npt ? 0 : 6 | nested_top(j) << 3 | (u64)j->cpu.ad << 6);
+    g.controls = j->cpu.modes ? MMU_GUEST_MBE : 0;
+    g.reg = guest_registers(&j->cpu);
+    why = mmu_guest_enter(j->mmu, 0, &g);
+    if (why)
+        fprintf(stderr, "nested: %s\n", why);
+    must(!why, "to enter the guest");
+    if (!part.npt)
+        must(mmu_invept(j->mmu, 0, 2, 0) == MMU_VM_SUCCEED, "INVEPT");
+    j->cr2 = MARK_CR2;
+    j->nested_reads = 0;
+    for (unsigned i = 0; i < LEVELS; i++)
+        j->nested_reads += mmu_nested_stats(j->mmu, 0)->reads[i];
+    judge_privilege(j, c->guest.cpl, c->guest.ac);
+}
+
+void judge_privilege(struct judge *j, unsigned cpl, unsigned ac)
+{
+    if (j->cpu.guest.cpl != cpl || mmu_get(j->mmu, 0, MMU_CPL) != cpl)
+        must(mmu_set(j->mmu, 0, MMU_CPL, cpl), "CPL");
+    if (j->cpu.guest.ac != ac || mmu_get(j->mmu, 0, MMU_AC) != ac)
+        must(mmu_set(j->mmu, 0, MMU_AC, ac), "AC");
+    j->cpu.guest.cpl = cpl;
+    j->cpu.guest.ac = ac;
+}
+
+/* ---- telling ---------------------------------------------------------------------------------------------------- */
+
+static const char *outcome_name(int outcome)
+{
+    static const char *const name[] = { [ORACLE_DONE] = "done", [ORACLE_PF] = "#PF", [ORACLE_GP] = "#GP", [ORACLE_SS] = "#SS",
+                                        [NESTED_VIOLATION] = "EPT violation", [NESTED_MISCONFIGURATION] = "EPT misconfiguration",
+                                        [NESTED_PAGE_FAULT] = "nested page fault" };
+    return outcome >= 0 && outcome <= NESTED_PAGE_FAULT && name[outcome] ? name[outcome] : "?";
+}
+
+static int outcome_of(const struct judge *j, u8 status)
+{
+    switch (status) {
+    case MMU_OK: return ORACLE_DONE;
+    case MMU_FAULT_PF: return ORACLE_PF;
+    case MMU_FAULT_GP: return ORACLE_GP;
+    case MMU_FAULT_SS: return ORACLE_SS;
+    case MMU_EXIT: break;
+    default: return -1;
+    }
+    switch (mmu_guest_exit(j->mmu, 0)->reason) {
+    case MMU_EXIT_EPT_VIOLATION: return NESTED_VIOLATION;
+    case MMU_EXIT_EPT_MISCONFIG: return NESTED_MISCONFIGURATION;
+    case MMU_EXIT_NPF: return NESTED_PAGE_FAULT;
+    default: return -1;
+    }
+}
+
+struct question { const struct oracle_access *a; const struct nested_answer *want; };
+
+static __attribute__((cold, noinline)) void complain(struct judge *j, const struct question *q, const struct mmu_result *got,
+                                                     const struct mmu_guest_exit *exit, const char *what)
+{
+    const struct oracle_cpu *g = &j->cpu.guest;
+    const struct nested_answer *want = q->want;
+
+    if (j->differences++ >= PRINTED)
+        return;
+    printf("DIFFERENCE in %s: %s of 0x%llx at CPL %u AC %u, %s%s, guest %s%s wp %d smep %d smap %d nxe %d, a/d %d modes %d xo %d "
+           "host nxe %d\n", what, (const char *[]){ "read", "write", "fetch" }[q->a->kind], (unsigned long long)q->a->va, g->cpl,
+           g->ac, j->cpu.npt ? "NPT" : "EPT", j->cpu.five_levels ? " 5 levels" : "",
+           (const char *[]){ "long mode", "PAE", "32-bit", "unpaged" }[j->cpu.format], g->la57 ? " LA57" : "", g->wp, g->smep,
+           g->smap, g->nxe, j->cpu.ad, j->cpu.modes, j->cpu.execute_only, j->cpu.nxe);
+    for (unsigned i = 0; i < want->entries; i++)
+        printf("    entry at 0x%08llx: 0x%016llx, expected 0x%016llx afterwards (0x%llx free), is 0x%016llx\n",
+               (unsigned long long)want->entry[i].pa, (unsigned long long)want->entry[i].before,
+               (unsigned long long)want->entry[i].after, (unsigned long long)want->entry[i].free,
+               (unsigned long long)j->ram[want->entry[i].pa / 8]);
+    printf("    expected %s 0x%llx gpa 0x%llx pa 0x%llx size 2^%u\n", outcome_name(want->outcome), (unsigned long long)want->error,
+           (unsigned long long)want->gpa, (unsigned long long)want->pa, want->page_lg2);
+    printf("    got      %s 0x%llx gpa 0x%llx pa 0x%llx size 2^%u error 0x%x, guest reads %u, CR2 0x%llx\n",
+           outcome_name(outcome_of(j, got->status)), (unsigned long long)exit->info, (unsigned long long)exit->gpa,
+           (unsigned long long)got->pa, got->page_lg2, got->error, got->reads, (unsigned long long)mmu_get(j->mmu, 0, MMU_CR2));
+}
+
+/* ---- comparing -------------------------------------------------------------------------------------------------- */
+
+/* NULL, or what is different between the answer and the oracle's. */
+static const char *compare(const struct judge *j, const struct question *q, const struct mmu_result *got,
+                           const struct mmu_guest_exit *exit)
+{
+    const struct nested_answer *want = q->want;
+
+    if (outcome_of(j, got->status) != want->outcome)
+        return "outcome";
+    if (want->outcome == ORACLE_DONE)
+        return got->pa != want->pa ? "physical address" : got->page_lg2 != want->page_lg2 ? "page size" : NULL;
+    if (want->outcome == ORACLE_PF)
+        return (got->error ^ want->error) & ~want->error_free ? "error code" : NULL;
+    if (want->outcome < NESTED_VIOLATION)
+        return NULL;
+    if (exit->info != want->error)
+        return "qualification";
+    if (exit->gpa != want->gpa)
+        return "guest-physical address";
+    return exit->va != (want->outcome == NESTED_VIOLATION ? q->a->va : exit->va) ? "linear address" : NULL;
+}
+
+/* mmu_guest_walk() must say the same, entry by entry, and touch nothing. */
+static void judge_walk(struct judge *j, const struct question *q, enum mmu_kind kind)
+{
+    static struct mmu_guest_walk walk;
+    const struct nested_answer *want = q->want;
+    const char *what;
+
+    mmu_guest_walk(j->mmu, 0, q->a->va, kind, 0, &walk);
+    what = walk.w.r.status == MMU_EXIT ? NULL : compare(j, q, &walk.w.r, &walk.exit);
+    if (walk.w.r.status == MMU_EXIT && (want->outcome < NESTED_VIOLATION || walk.exit.gpa != want->gpa || walk.exit.info != want->error))
+        what = "the exit of mmu_guest_walk";
+    if (walk.steps != want->entries)
+        what = "steps of mmu_guest_walk";
+    for (unsigned i = 0; i < want->entries && !what; i++) {
+        if ((walk.step[i].entry_pa & ~7ull) != want->entry[i].pa)
+            what = "a step of mmu_guest_walk";
+        if (j->ram[want->entry[i].pa / 8] != want->entry[i].before)
+            what = "memory after mmu_guest_walk";
+    }
+    if (mmu_get(j->mmu, 0, MMU_CR2) != j->cr2)
+        what = "CR2 after mmu_guest_walk";
+    if (what)
+        complain(j, q, &walk.w.r, &walk.exit, what);
+}
+
+/* How many entries of the guest are among those read: they are noted where their tables are. */
+static bool reads_differ(struct judge *j, const struct nested_answer *want, const struct mmu_result *got)
+{
+    const struct mmu_nested_stats *stats = mmu_nested_stats(j->mmu, 0);
+    uint64_t reads = stats->reads[0] + stats->reads[1] + stats->reads[2] + stats->reads[3] + stats->reads[4];
+    uint64_t nested = reads - j->nested_reads;
+
+    j->nested_reads = reads;
+    return nested + got->reads != want->entries || got->reads != want->guest_entries;
+}
+
+static void forget(struct judge *j, uint64_t va)
+{
+    if (!j->caches)
+        mmu_invlpg(j->mmu, 0, va);
+    else if (j->cpu.npt)
+        (void)mmu_invlpgb(j->mmu, 0, 0, 0, 0);
+    else
+        must(mmu_invept(j->mmu, 0, 2, 0) == MMU_VM_SUCCEED && mmu_invvpid(j->mmu, 0, 2, 0, 0) == MMU_VM_SUCCEED, "INVEPT");
+}
+
+void judge_case(struct judge *j, const struct oracle_access *a)
+{
+    static const enum mmu_kind kind_of[] = { [ORACLE_READ] = MMU_LOAD, [ORACLE_WRITE] = MMU_STORE, [ORACLE_FETCH] = MMU_FETCH };
+    static struct nested_answer want;
+    struct question q = { a, &want };
+    const struct mmu_guest_exit *exit = mmu_guest_exit(j->mmu, 0);
+    struct mmu_result got;
+    uint64_t differs = 0;
+    const char *what;
+
+    nested_judge(j->ram, &j->cpu, a, &want);
+    if (j->walk_too)
+        judge_walk(j, &q, kind_of[a->kind]);
+    mmu_translate(j->mmu, 0, a->va, kind_of[a->kind], 0, &got);
+    what = compare(j, &q, &got, exit);
+    for (unsigned i = 0; i < want.entries; i++)
+        differs |= (j->ram[want.entry[i].pa / 8] ^ want.entry[i].after) & ~want.entry[i].free;
+    if (differs)
+        what = what ? what : "A and D bits";
+    if (reads_differ(j, &want, &got))
+        what = what ? what : "reads";
+    j->cr2 = want.outcome == ORACLE_PF ? a->va : j->cr2;
+    if (mmu_get(j->mmu, 0, MMU_CR2) != j->cr2)
+        what = what ? what : "CR2";
+    if (what) {
+        complain(j, &q, &got, exit, what);
+        j->cr2 = mmu_get(j->mmu, 0, MMU_CR2);
+    }
+    for (unsigned i = want.entries; i-- > 0;)
+        j->ram[want.entry[i].pa / 8] = want.entry[i].before;
+    if (got.status == MMU_OK || j->caches)
+        forget(j, a->va);
+    j->cases++;
+}
+
+void judge_kinds(struct judge *j)
+{
+    struct oracle_access a = { .va = j->va };
+    for (a.kind = ORACLE_READ; a.kind <= ORACLE_FETCH; a.kind++)
+        judge_case(j, &a);
+}
