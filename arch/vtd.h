@@ -6,6 +6,13 @@
 
 #include "pagewalk/types.h"
 
+/* Offsets of the registers. */
+enum vtd_offset {
+#define REG(name, offset, bytes, writable, cleared) VTD_##name = offset,
+#include "arch/vtd_regs.def"
+#undef REG
+};
+
 /* GCMD and GSTS; SRTP's status is RTPS. */
 #define VTD_TE (1u << 31)
 #define VTD_SRTP (1u << 30)

@@ -14,7 +14,7 @@ find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
     split("include/pagewalk arch src/base src/machine src/mpu src/partition src/cache src/iommu src/segment src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
     split("", allow)
-    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|iommu|segment|profile|hw|kernel|linux_mm|trace|sim|results)[.]h"
+    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|iommu|segment|profile|hw|kernel|dma|linux_mm|trace|sim|results)[.]h"
     allow["include/pagewalk"] = public
     allow["arch"] = "pagewalk/types[.]h|arch/.*"
     allow["src/base"] = "pagewalk/types[.]h|base/.*"
@@ -24,7 +24,7 @@ BEGIN {
     allow["src/partition"] = "pagewalk/(types|partition)[.]h|base/.*|partition/.*"
     allow["src/segment"] = "pagewalk/(types|mmu|segment)[.]h|arch/.*|base/.*|segment/.*"
     allow["src/cache"] = "pagewalk/(types|mmu|profile|cache)[.]h|base/.*|machine/(assoc|carve)[.]h|cache/.*"
-    allow["src/kernel"] = "pagewalk/(types|hw|kernel|linux_mm)[.]h|arch/.*|base/.*|kernel/.*"
+    allow["src/kernel"] = "pagewalk/(types|hw|kernel|dma|linux_mm)[.]h|arch/.*|base/.*|kernel/.*"
     allow["src/sim"] = public "|arch/.*|base/.*|sim/.*"
     allow["src/probe"] = public "|arch/.*|base/.*|probe/.*"
     allow["src/script"] = public "|arch/.*|base/.*|probe/resolve[.]h|script/.*"
@@ -37,6 +37,7 @@ BEGIN {
     below["mmu"] = below["mpu"] = below["partition"] = below["iommu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
     below["nested"] = below["profile"] = below["cache"] = below["segment"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
+    below["dma"] = "types|hw|linux_mm|kernel"
     below["results"] = "types|hw|linux_mm|kernel|mmu|trace|sim"
     below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/kernel|src/sim)$"

@@ -17,7 +17,7 @@
 #define MASK_LG2_MAX 18ull            /* CAP.MAMV: a page-selective invalidation covers at most 1 GiB              */
 
 enum reg_index {
-#define REG(name, bytes, writable, cleared) R_##name,
+#define REG(name, offset, bytes, writable, cleared) R_##name,
 #include "arch/vtd_regs.def"
 #undef REG
     REGISTERS

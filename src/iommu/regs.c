@@ -66,10 +66,13 @@ static void completion_event_unmasked(struct iommu *m) { event_unmasked(m, EVENT
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */
 
 static const struct { u64 writable, cleared; u16 offset; u8 bytes; } registers[REGISTERS] = {
-#define REG(name, bytes, writable, cleared) [R_##name] = { writable, cleared, IOMMU_##name, bytes },
+#define REG(name, offset, bytes, writable, cleared) [R_##name] = { writable, cleared, offset, bytes },
 #include "arch/vtd_regs.def"
 #undef REG
 };
+#define REG(name, offset, bytes, writable, cleared) _Static_assert((offset) == IOMMU_##name, "iommu.h names the same registers");
+#include "arch/vtd_regs.def"
+#undef REG
 
 /* What a write does beyond changing bits; of registers of 8 bytes, a write of their upper half. */
 static void (*const effects[REGISTERS])(struct iommu *m) = {
