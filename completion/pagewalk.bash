@@ -5,8 +5,8 @@ _pagewalk_options() {
     case $1 in
     run) echo '--cpu --cpus --ram --record --trace-children --heap --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
     replay) echo '--cpu --cpus --thp --kernel --fault-around --ram -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
-    whatif) echo '--json -j --jobs -q --quiet --help' ;;
-    advise) echo '--json -j --jobs --help' ;;
+    whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
+    advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;

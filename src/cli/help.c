@@ -75,9 +75,9 @@ static const char help_replay[] =
 "cannot be written.\n";
 
 static const char help_whatif[] =
-"usage: pagewalk whatif [OPTION...] FILE.pw [--] SETTING[,SETTING...]...\n"
+"usage: pagewalk whatif [OPTION...] FILE [--] SETTING[,SETTING...]...\n"
 "\n"
-"Replays the recording FILE.pw (see `pagewalk help run`) as it was and under other settings, side by\n"
+"Replays the recording FILE (see `pagewalk help run`; the results of that run will do) as it was and under other settings, side by\n"
 "side on this machine's processors, and shows a row for each. Settings joined by commas make one row.\n"
 "\n"
 "  cpu=PROFILE         another CPU's TLBs                 cpus=N             simulated CPUs\n"
@@ -89,23 +89,31 @@ static const char help_whatif[] =
 "  without a name.\n"
 "\n"
 "  --json FILE         the same as JSON; - is standard output, then no table is printed\n"
+"  --html FILE         the report of the run with this table in it, for a browser\n"
+"  --seconds TIME      CPU time that the run as recorded takes natively: the estimate is then much nearer\n"
+"  --costs PROFILE     what faults, zeroing and memory cost, from a profile that `pagewalk probe` measured\n"
+"                      (default: that of the recording, if it was made with such a one)\n"
+"  --without FILE.pw   take off what this recording holds: the same program, stopped earlier\n"
 "  -j, --jobs N        replays at a time (default: processors of this machine)\n"
 "  -q, --quiet         no table\n"
 "\n"
-"The change in run time is estimated from the counts, with every factor anywhere in a range: 0.4 to 1.5 cycles\n"
-"an instruction; 40 to 100 % of the cycles of walks and second-level hits seen; 1000 to 4000 cycles a fault;\n"
-"100 to 400 to zero and 200 to 800 to copy 4 KiB; 1000 to 5000 a shootdown.\n"
+"The change in run time is estimated from the counts, with every factor anywhere in a range (25 % about a measured\n"
+"one): 0.4 to 1.5 cycles an instruction, memory apart; 20 to 400 cycles for which the load after a walk waits for\n"
+"memory; 40 to 100 % of both seen, less where loads overlap; 1000 to 4000 cycles a fault, 30 to 80 % of that a\n"
+"populated page; 100 to 400 to zero and 200 to 800 to copy 4 KiB; 1000 to 5000 a shootdown. A page that populate=\n"
+"fills in is no fault. docs/accuracy.md holds predictions beside measured times.\n"
 "\n"
 "Exit status: 0; 125 when a replay failed or the recording is cut off.\n";
 
 static const char help_advise[] =
-"usage: pagewalk advise [OPTION...] FILE.pw\n"
+"usage: pagewalk advise [OPTION...] FILE\n"
 "\n"
-"Tries what could help the program recorded in FILE.pw (see `pagewalk help run`) - huge pages for\n"
+"Tries what could help the program recorded in FILE (see `pagewalk help whatif`) - huge pages for\n"
 "all memory or for the mappings that cost most, populating what is faulted in page by page - and says in at most\n"
 "five sentences what would, by how much, and what it costs; or that nothing would.\n"
 "\n"
 "  --json FILE         the same as JSON; - is standard output, then no text is printed\n"
+"  --seconds TIME, --costs PROFILE, --without FILE.pw, -q   as for whatif\n"
 "  -j, --jobs N        replays at a time (default: processors of this machine)\n"
 "\n"
 "Exit status: 0; 125 when a replay failed or the recording is cut off.\n";

@@ -123,8 +123,8 @@ static int show(const struct run_options *o, const struct results_files *f, cons
 static int finish(const struct run_options *o, const struct results_files *f, struct launched *l)
 {
     struct process_end end = { WIFSIGNALED(l->wait_status) ? "signalled" : "exited",
-                               (u64)(WIFSIGNALED(l->wait_status) ? WTERMSIG(l->wait_status) : WEXITSTATUS(l->wait_status)) };
-    char written[PATH_MAX + 16], file[PATH_MAX];
+                               (u64)(WIFSIGNALED(l->wait_status) ? WTERMSIG(l->wait_status) : WEXITSTATUS(l->wait_status)), NULL };
+    char written[PATH_MAX + 16], file[PATH_MAX], recording[PATH_MAX];
     struct results_error err;
     int status;
 
@@ -141,6 +141,8 @@ static int finish(const struct run_options *o, const struct results_files *f, st
     unlink(written);
     if (!l->record_failed && !recording_finish(&l->recording, file))
         l->record_failed = true;
+    if (o->record && !l->record_failed && (end.recording = realpath(o->record, recording)))
+        results_amend_end(file, file, &end, &err);
     status = show(o, f, file, l);
     return l->record_failed ? STATUS_OURS : status;
 }

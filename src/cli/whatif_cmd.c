@@ -8,12 +8,13 @@
 
 #include "report/format.h"
 #include "report/screen.h"
+#include "trace/decode.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_COLUMNS = 30, NUMBER_COLUMNS = 15 };
+enum { NAME_COLUMNS = 30, NUMBER_COLUMNS = 15, NUMBERS = 7 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------------ */
 
@@ -21,19 +22,19 @@ static struct words number_words(u64 n) { return format_num((struct num){ n, tru
 
 static struct words size_words(u64 pages) { return format_pages((struct num){ pages, true }); }
 
-static const char *const heads[] = { "walk cycles", "faults", "anonymous", "file", "copies", "huge", "peak memory", "page tables" };
+static const char *const heads[] = { "walk cycles", "faults", "anonymous", "file", "copies", "huge", "populated", "peak memory", "page tables" };
 
 static void put_row(struct screen *s, const struct alternative *a, const struct replay_outcome *base, const struct basis *basis)
 {
     const struct replay_outcome *o = &a->outcome;
     const u64 *f = o->faults;
-    const u64 numbers[] = { o->walk_cycles, o->minor + o->major, f[MM_FAULT_ANON] + f[MM_FAULT_ZEROPAGE] + f[MM_FAULT_STACK],
+    const u64 numbers[NUMBERS] = { o->walk_cycles, o->minor + o->major, f[MM_FAULT_ANON] + f[MM_FAULT_ZEROPAGE] + f[MM_FAULT_STACK],
                             f[MM_FAULT_FILE_READ] + f[MM_FAULT_FILE_COPY] + f[MM_FAULT_SHARED_WRITE] + f[MM_FAULT_SHMEM],
-                            f[MM_FAULT_COW_COPY] + f[MM_FAULT_COW_REUSE], f[MM_FAULT_HUGE] };
+                            f[MM_FAULT_COW_COPY] + f[MM_FAULT_COW_REUSE], f[MM_FAULT_HUGE], o->populated };
     struct change c = estimate_change(basis, base, o);
     unsigned column = NAME_COLUMNS;
     screen_put(s, BOLD, a->name);
-    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    for (unsigned i = 0; i < NUMBERS; i++)
         screen_right(s, PLAIN, column += i ? 12 : NUMBER_COLUMNS, number_words(numbers[i]).text);
     screen_right(s, PLAIN, column += 14, size_words(o->peak_rss_pages).text);
     screen_right(s, PLAIN, column += 14, size_words(o->peak_table_pages).text);
@@ -54,7 +55,7 @@ static void put_table(const struct alternative *a, unsigned n, const struct basi
     struct screen s = { stdout, columns_of(stdout), may_colour(stdout), 0 };
     unsigned column = NAME_COLUMNS;
     for (unsigned i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        screen_right(&s, DIM, column += !i ? NUMBER_COLUMNS : i < 6 ? 12 : 14, heads[i]);
+        screen_right(&s, DIM, column += !i ? NUMBER_COLUMNS : i < NUMBERS ? 12 : 14, heads[i]);
     screen_put(&s, DIM, "   run time");
     screen_end(&s);
     for (unsigned i = 0; i < n; i++)
@@ -111,6 +112,31 @@ static json_t *json_table(const struct whatif_options *o, const struct alternati
                      json_assumptions(&o->basis), "error", json_null());
 }
 
+/* ---- HTML ------------------------------------------------------------------------------------------------------------ */
+
+/* The page of the recorded run, with the table in it. */
+static bool write_html(const struct whatif_options *o, json_t *table)
+{
+    struct view_options view = { .file[VIEW_HTML] = o->html, .quiet = true };
+    struct decode_error why;
+    struct results_error err;
+    struct report report;
+    size_t n;
+    char *results = decode_results(o->replay.path, &n, &why);
+    bool good = false;
+    if (!results) {
+        say("%s %s", o->replay.path, why.text);
+    } else if (!report_parse(&report, o->replay.path, results, n, &err)) {
+        say("%s: its results: %s", o->replay.path, err.text);
+    } else {
+        report.whatif = table;
+        good = output_views(&report, &view, stdout);
+        report_free(&report);
+    }
+    json_decref(table);
+    return good;
+}
+
 /* ---- the command ------------------------------------------------------------------------------------------------------ */
 
 /* What went wrong, once for each reason. */
@@ -150,7 +176,7 @@ int cmd_whatif(int argc, char **argv)
         return print_help(command_find("whatif"));
     if (!status && !o.n)
         status = bad_usage("whatif", "no other setting was given, such as thp=always");
-    if (status || !output_check(o.json) || !(a = parse_alternatives(&o)))
+    if (status || !output_check(o.json) || !output_check(o.html) || !(a = parse_alternatives(&o)))
         return STATUS_OURS;
     progress_begin("replaying");
     whatif_run(&o.replay, a, o.n + 1, progress_seen, NULL);
@@ -160,6 +186,7 @@ int cmd_whatif(int argc, char **argv)
     if (a[0].done && !o.quiet && !(o.json && !strcmp(o.json, "-")))
         put_table(a, o.n + 1, &o.basis);
     good = (!o.json || output_json(o.json, json_table(&o, a, o.n + 1))) && good;
+    good = (!o.html || write_html(&o, json_table(&o, a, o.n + 1))) && good;
     free(a);
     return good ? 0 : STATUS_OURS;
 }

@@ -6,11 +6,13 @@
 #include "cli/options.h"
 
 #include "probe/resolve.h"
+#include "report/results.h"
 
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { JOBS_MAX = 64 };
 #define SECONDS_MAX 1e9
@@ -45,6 +47,55 @@ static int take_costs(const char *command, const char *value, struct whatif_opti
     return o->basis.costs.mhz ? 0 : bad_usage(command, "'%s' has no measured costs; `pagewalk probe` writes a profile that has", value);
 }
 
+/* ---- which recording ------------------------------------------------------------------------------------------------ */
+
+static bool is_results(const char *path)
+{
+    static const char first[] = "pagewalk-results ";
+    char seen[sizeof first - 1];
+    FILE *f = fopen(path, "re");
+    bool is = f && fread(seen, 1, sizeof seen, f) == sizeof seen && !memcmp(seen, first, sizeof seen);
+    if (f)
+        fclose(f);
+    return is;
+}
+
+/* Where the results say, or beside them; malloc'ed. */
+static char *recording_of(const char *path, const char *said)
+{
+    const char *folder_end = strrchr(path, '/'), *name = strrchr(said, '/');
+    char *beside;
+    if (!access(said, R_OK))
+        return strdup(said);
+    if (asprintf(&beside, "%.*s%s", folder_end ? (int)(folder_end - path + 1) : 0, path, name ? name + 1 : said) < 0)
+        return NULL;
+    if (!access(beside, R_OK))
+        return beside;
+    free(beside);
+    return NULL;
+}
+
+/* A results file stands for the recording that was made with it. */
+static int follow_results(const char *command, struct whatif_options *o)
+{
+    struct results_error err;
+    struct results *r = results_read(o->replay.path, NULL, &err);
+    const char *said = r ? results_text(r, "recording") : NULL;
+    char *found = said ? recording_of(o->replay.path, said) : NULL; /* kept as long as the options are               */
+    int status = STATUS_OURS;
+    if (!r)
+        say("%s %s", o->replay.path, err.text);
+    else if (!said)
+        status = bad_usage(command, "%s holds counts only: run the program again with --record FILE.pw", o->replay.path);
+    else if (!found)
+        status = bad_usage(command, "the recording of %s, %s, is not there", o->replay.path, said);
+    else
+        status = 0;
+    o->replay.path = found ? found : o->replay.path;
+    results_free(r);
+    return status;
+}
+
 static int take_file(const char *command, int argc, char **argv, struct whatif_options *o)
 {
     if (optind == argc)
@@ -54,7 +105,7 @@ static int take_file(const char *command, int argc, char **argv, struct whatif_o
     o->n = (unsigned)(argc - optind - 1);
     if (o->n && !strcmp(o->words[0], "--"))
         o->words++, o->n--;
-    return 0;
+    return is_results(o->replay.path) ? follow_results(command, o) : 0;
 }
 
 int parse_whatif_options(const char *command, int argc, char **argv, struct whatif_options *o)

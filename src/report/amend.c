@@ -35,12 +35,28 @@ static void __attribute__((format(printf, 2, 3))) put_line(struct copy *c, const
 
 static bool is_about_the_end(const char *line, size_t len)
 {
-    static const char *const begins[] = { "text\texit.kind\t", "count\texit.value\t" };
+    static const char *const begins[] = { "text\texit.kind\t", "count\texit.value\t", "text\trecording\t" };
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         if (len >= strlen(begins[i]) && !memcmp(line, begins[i], strlen(begins[i])))
             return true;
     return false;
+}
+
+/* Text as the format wants it: control characters and '%' as %XX. */
+static void put_recording(struct copy *c, const char *path)
+{
+    static const char front[] = "text\trecording\t";
+    size_t n = sizeof front - 1;
+    char *line = malloc(n + 3 * strlen(path) + 2);
+    if (!line)
+        return;                  /* the line is a help, not a fact of the run                                       */
+    memcpy(line, front, n);
+    for (; *path; path++)
+        n += (u8)*path < ' ' || *path == 0x7f || *path == '%' ? (size_t)sprintf(line + n, "%%%02X", (u8)*path) : (line[n] = *path, 1u);
+    line[n++] = '\n';
+    put(c, line, n);
+    free(line);
 }
 
 /* Every line but those that are to be replaced, which come last: the order of lines of different names is free, but
@@ -54,6 +70,8 @@ static void copy_lines(struct copy *c, const char *at, const char *end, const st
     }
     put_line(c, "text\texit.kind\t%s\n", how->kind);
     put_line(c, "count\texit.value\t%llu\n", (unsigned long long)how->value);
+    if (how->recording)
+        put_recording(c, how->recording);
     fprintf(c->out, "end\t%zu\t%08x\n", c->lines, c->crc);
 }
 

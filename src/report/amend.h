@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * amend.h - puts into a results file how the process ended.
+ * amend.h - puts into a results file how the process ended and where its recording is.
  *
  * A process cannot say which signal killed it, nor its tool; only its parent learns that.  So `pagewalk run` fills it
  * in after waiting for the program. */
@@ -8,7 +8,8 @@
 
 #include "report/results.h"
 
-struct process_end { const char *kind; u64 value; };   /* exit.kind and exit.value of docs/formats.md              */
+/* exit.kind, exit.value and recording of docs/formats.md; recording: NULL: none. */
+struct process_end { const char *kind; u64 value; const char *recording; };
 
 /* Writes the results file `from` to `to` with this end in it.  False: *err says why, and `to` is as it was unless the
  * disk filled up.  err->text begins like those of results_read(), about `from` or (unwritable) about `to`. */

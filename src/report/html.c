@@ -118,6 +118,8 @@ static json_t *page_data(const struct report *r)
         json_object_set_new(o, "mappings", mapping_rows(&mappings));
         json_object_set_new(o, "startup", startup_rows(r->results));
         json_object_set(o, "report", report);
+        if (r->whatif)
+            json_object_set(o, "whatif", r->whatif);
         if ((paths = html_paths(r->results)))
             json_object_set_new(o, "paths", paths);
     }

@@ -114,6 +114,14 @@ bool report_load(struct report *r, const char *file, const struct results_progre
     return true;
 }
 
+bool report_parse(struct report *r, const char *name, char *bytes, size_t len_bytes, struct results_error *err)
+{
+    *r = (struct report){ .file = name, .results = results_parse(bytes, len_bytes, NULL, err) };
+    if (r->results)
+        summarize(r->results, &r->summary);
+    return r->results != NULL;
+}
+
 void report_free(struct report *r)
 {
     for (size_t i = 0; i < r->processes; i++) {

@@ -21,10 +21,13 @@ struct report {
     size_t processes_refused;           /* FILE.PID that could not be read                                      */
     char refused_file[512];             /* the first of them                                                    */
     struct results_error refused;
+    struct json_t *whatif;              /* the table of `pagewalk whatif`, the giver's, for the HTML file; NULL: none */
 };
 
 /* Reads FILE, and FILE.PID for each process that was followed.  False: *err says why FILE was refused. */
 bool report_load(struct report *r, const char *file, const struct results_progress *progress, struct results_error *err);
+/* The same of a results file in memory (taken, as results_parse() does), of one process. */
+bool report_parse(struct report *r, const char *name, char *bytes, size_t len_bytes, struct results_error *err);
 void report_free(struct report *r);
 
 /* Calls see() for each FILE.PID beside FILE that begins as a results file. */

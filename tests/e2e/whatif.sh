@@ -21,7 +21,24 @@ for setting in "thp=always --thp always" "cpu=zen4 --cpu zen4" "thp=always,cpu=z
 done
 between "huge pages: fewer faults" 100 2000 "$(value hugepage=anon outcome.faults.minor)"
 between "huge pages: faster" -99 -20 "$(value thp=always run_time_change_percent.middle | sed 's/[.].*//')"
-between "populated: no anonymous faults left to the loop" 0 20000 "$(value populate=anon outcome.faults.anonymous)"
+between "populated: hardly a fault left" 0 200 "$(value populate=anon outcome.faults.minor)"
+between "populated: counted as such" 16000 33000 "$(value populate=anon outcome.populated)"
+
+# The time of the run, the start of it taken off, the results file in the recording's place, the page.
+"$PW" whatif -q --json told.json --seconds 100 spread.pw thp=always || bad "--seconds"
+python3 - <<'PY' && ok "a long time makes the change small" || bad "--seconds: $(cat told.json)"
+import json
+told = json.load(open("told.json"))
+assert told["seconds"] == 100 and -2 < told["alternatives"][1]["run_time_change_percent"]["middle"] < 0
+PY
+"$PW" whatif -q --json none.json --without spread.pw spread.pw thp=always || bad "--without"
+same "--without itself: nothing is left" "0 0" "$(python3 -c 'import json; o = json.load(open("none.json"))["alternatives"][0]["outcome"]; print(o["walk_cycles"], o["faults"]["minor"])')"
+"$PW" whatif -q --json results.json spread.r -- thp=always || bad "whatif of results"
+same "results stand for their recording" "$(value thp=always outcome.walk_cycles)" "$(python3 -c 'import json; print(json.load(open("results.json"))["alternatives"][1]["outcome"]["walk_cycles"])')"
+mkdir moved && mv spread.pw spread.r moved/ && "$PW" whatif -q moved/spread.r thp=always && ok "a recording that moved with its results" || bad "moved"
+mv moved/spread.pw moved/spread.r .
+"$PW" whatif -q --html w.html spread.pw thp=always || bad "--html"
+grep -q '"whatif":{"format":1' w.html && ok "the table is in the page" || bad "no table in the page"
 
 "$PW" advise spread.pw > advice || bad "advise: status"
 grep -q '^1[.] .*huge' advice && ok "advises huge pages" || bad "advises: $(head -n 1 advice)"
@@ -40,6 +57,11 @@ for wrong in "thp=maybe" "tph=always" "cpu=none" "thp" "pages=1g" "cpus=0" "faul
 done
 "$PW" whatif spread.pw > out 2> err
 same "no setting" "125 1" "$? $(wc -l < err)"
-"$PW" whatif spread.r thp=always > out 2> err
-same "a results file is no recording" "125 1" "$? $(wc -l < err)"
+"$PW" run -q -o plain.r -- true
+"$PW" whatif plain.r thp=always > out 2> err
+same "results of a run that was not recorded" "125 1" "$? $(grep -c -e --record err)"
+for wrong in "--seconds 0" "--seconds x" "--costs skylake" "--costs none" "--without none.pw"; do
+    "$PW" whatif $wrong spread.pw thp=always > out 2> err
+    same "wrong option ($wrong)" "125 1 0" "$? $(wc -l < err) $(wc -l < out)"
+done
 finish

@@ -93,6 +93,7 @@ function build() {
     ...(report.timeline ? [['Time', timeView]] : []), ...(report.regions && report.regions.length ? [['Address space', spaceView]] : []), ['System calls', callsView]];
   if (report.processes.length) views.push([`Processes (${report.processes.length})`, processesView]);
   if (report.allocations) views.push(['Allocations', heapView]);
+  if (data.whatif) views.push(['What if', whatifView]);
   if (data.paths) views.push(['Call paths', flameView]);
   const panels = views.map(([name], i) => h('section', { role: 'tabpanel', id: 'view' + i, 'aria-labelledby': 'tab' + i, tabindex: -1, hidden: true }));
   const tabs = views.map(([name], i) => h('button', { role: 'tab', id: 'tab' + i, 'aria-controls': 'view' + i, onclick: () => open(i) }, name)), drawn = new Set();

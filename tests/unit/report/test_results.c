@@ -229,18 +229,19 @@ static void amended(void **state)
 
     assert_true(fd >= 0 && write(fd, s.bytes, s.len) == (ssize_t)s.len);
     snprintf(to, sizeof to, "%s.to", from);
-    assert_true(results_amend_end(from, to, &(struct process_end){ "exited", 3 }, &err));
+    assert_true(results_amend_end(from, to, &(struct process_end){ "exited", 3, "/a b/100%\tx.pw" }, &err));
     r = results_read(to, NULL, &err);
     assert_non_null(r);
     assert_string_equal(results_text(r, "exit.kind"), "exited");
     assert_true(results_count(r, "exit.value").known && results_count(r, "exit.value").n == 3);
+    assert_string_equal(results_text(r, "recording"), "/a b/100%\tx.pw");
     assert_int_equal(table_rows(results_table(r, "t")), 1);
     assert_false(results_count(r, "n").known);
     results_free(r);
-    assert_false(results_amend_end(from, "/no/such/folder/to", &(struct process_end){ "exited", 3 }, &err));
+    assert_false(results_amend_end(from, "/no/such/folder/to", &(struct process_end){ "exited", 3, NULL }, &err));
     assert_says(err.text, "cannot be written");
     assert_true(ftruncate(fd, (off_t)s.len - 1) == 0);
-    assert_false(results_amend_end(from, to, &(struct process_end){ "exited", 3 }, &err));
+    assert_false(results_amend_end(from, to, &(struct process_end){ "exited", 3, NULL }, &err));
     assert_says(err.text, "cut short");
     close(fd);
     unlink(from);
