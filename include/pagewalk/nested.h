@@ -89,12 +89,14 @@ struct mmu_guest {
     u16 pml_index;              /* of the next entry; counts down from 511; above that the log is full         */
     u64 pml;                    /* address of the log, 4096-aligned                                           */
     struct mmu_guest_regs reg;
+    u64 pdpte[4];               /* EPT and PAE paging: the PDPTEs that the VMCS holds                          */
 };
 
 /* The registers with which a CPU starts (mmu_create()): a guest in long mode. */
 struct mmu_guest_regs mmu_guest_start(void);
 
-/* VM entry (VMLAUNCH, VMRUN).  The nested format of NPT is that of the host at this moment, which must be in long mode.
+/* VM entry (VMLAUNCH, VMRUN).  NPT has the format of the host's tables at this moment; the host must be in long mode then, with
+ * EFER.SVME=1.  Guests are not entered while the checker of missing invalidations is on.
  * NULL: the CPU is in the guest.  Else why the entry fails, and nothing has changed. */
 const char *mmu_guest_enter(struct mmu *m, unsigned cpu, const struct mmu_guest *g);
 /* VM exit: the host's registers are back.  saved (or NULL): reg and pml_index as the guest leaves them.  pre: in a guest. */
@@ -172,7 +174,9 @@ enum mmu_memtype { MMU_UC = 0, MMU_WC = 1, MMU_WT = 4, MMU_WP = 5, MMU_WB = 6, M
 enum mmu_memtype mmu_ept_memtype(u64 ept_leaf, enum mmu_memtype pat);
 
 /* ---- counters and contents ---------------------------------------------------------------------------------- *
- * struct mmu_stats goes on counting in a guest: reads[] are then the guest's entries, cycles both tables'. */
+ * struct mmu_stats goes on counting in a guest: reads[] and ad_writes are then the guest's entries, cycles both tables', an exit
+ * is a walk that faulted.  In struct mmu_result reads are those of both tables, page_lg2 is the guest's page (without paging the
+ * nested one), wrote_ad the guest's entries. */
 struct mmu_nested_stats {
     u64 translations;     /* nested translations asked for by walks, and by accesses without paging           */
     u64 gpa_hit;          /* of those, the cache of nested translations answered                             */

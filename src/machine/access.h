@@ -95,6 +95,8 @@ static inline void answer(struct mmu_result *r, u64 va, enum mmu_kind kind, u64 
 bool refill(struct mmu *m, struct cpu *c, u64 va, enum mmu_kind kind, struct mmu_result *r);
 /* miss.c.  Steps 5 to 8 of translate.c.  stale: the entry whose D=0 sent a store here; NULL after a miss. */
 enum mmu_status walk_access(const struct access *a, const u64 *stale);
+/* An access of a guest with a nested table and without paging. */
+enum mmu_status unpaged_guest(const struct access *a);
 /* Step 4: a translation found by `by` refuses the access. */
 enum mmu_status refused_hit(const struct access *a, u64 data, enum mmu_by by);
 /* Fills the result of a fault. */

@@ -146,7 +146,7 @@ size_t mmu_batch(struct mmu *m, unsigned cpu, const u64 *record, size_t n, struc
     CHECK(cpu < m->cpus);
     struct cpu *c = &m->cpu[cpu];
     struct batch *b = m->batch;
-    if (m->observer.translated || c->mode.paging != PAGING_LONG)
+    if (m->observer.translated || c->mode.paging != PAGING_LONG || c->nested_on)
         return one_by_one(m, cpu, record, n, fault);
     for (size_t done = 0; done < n;) {
         size_t left = n - done;

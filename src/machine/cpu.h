@@ -52,6 +52,8 @@ struct cpu {
     struct registers reg;
     struct broadcast broadcast[16];   /* open until TLBSYNC, the oldest first                                     */
     u32 broadcasts;
+    struct nested *nested;            /* for guests (guest.h); NULL: this machine has none                        */
+    bool nested_on;                   /* in a guest with a nested table                                           */
     u64 pdpte[4];                     /* PAE paging: loaded by MOV CR (4.4.1)                                     */
 };
 

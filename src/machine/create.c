@@ -4,6 +4,7 @@
 #include "machine/batch.h"
 #include "machine/cpu.h"
 #include "machine/fast.h"
+#include "machine/guest.h"
 #include "machine/phys.h"
 #include "machine/regs.h"
 #include "machine/stale.h"
@@ -27,6 +28,15 @@ static bool profile_possible(const struct mmu_profile *p)
     return tlb_possible(p);
 }
 
+static bool nested_possible(const struct mmu_nested_config *n)
+{
+    for (u32 i = 0; n && i < n->pscs; i++)
+        if (!psc_possible(&n->psc[i]))
+            return false;
+    return !n || !n->gpa_entries || (n->gpa_ways && n->gpa_entries % n->gpa_ways == 0 &&
+                                     assoc_possible(n->gpa_ways, n->gpa_entries / n->gpa_ways, MMU_LRU));
+}
+
 static bool possible(const struct mmu_config *cfg)
 {
     u32 needed = MMU_LM | MMU_PAE; /* the machine starts in long mode */
@@ -36,7 +46,7 @@ static bool possible(const struct mmu_config *cfg)
         return false;
     if (cfg->ram_bytes % PAGE_BYTES || cfg->ram_bytes > (u64)1 << maxphyaddr(cfg))
         return false;
-    return profile_possible(cfg->profile);
+    return profile_possible(cfg->profile) && nested_possible(cfg->nested);
 }
 
 static void start_registers(struct mmu *m, struct cpu *c)
@@ -45,6 +55,18 @@ static void start_registers(struct mmu *m, struct cpu *c)
     c->reg = (struct registers){ .cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP, .cr4 = X86_CR4_PAE,
                                  .efer = X86_EFER_LME | X86_EFER_LMA | nxe };
     regs_changed(m, c);
+}
+
+static void carve_nested(struct carve *c, struct cpu *cpu, const struct mmu_nested_config *cfg)
+{
+    struct nested *n = carve(c, sizeof *n), made = { .config = cfg };
+    if (cfg->gpa_entries)
+        assoc_create(&made.gpa, c, cfg->gpa_ways, cfg->gpa_entries / cfg->gpa_ways, MMU_LINEAR, MMU_LRU, 0);
+    psc_create(&made.psc, c, cfg->psc, cfg->pscs);
+    if (!c->base)
+        return;
+    *n = made;
+    cpu->nested = n;
 }
 
 static void carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const struct mmu_config *cfg, unsigned index)
@@ -59,6 +81,8 @@ static void carve_cpu(struct mmu *m, struct carve *c, struct cpu *cpu, const str
     }
     tlb_create(cpu, c, cfg->profile, cfg->seed + index);
     psc_create(c->base ? &cpu->psc : NULL, c, cfg->profile->psc, cfg->profile->pscs);
+    if (cfg->nested)
+        carve_nested(c, cpu, cfg->nested);
     if (c->base)
         start_registers(m, cpu);
 }

@@ -2,6 +2,7 @@
  * explain.c - mmu_walk(): what an access would meet with cold caches, entry by entry, with the rule that decided.
  * Changes nothing.  For explanations, listings and tests. */
 #include "machine/access.h"
+#include "machine/guest.h"
 #include "machine/walk.h"
 
 /* The rule behind a reserved bit: the first that applies, in the order of 4.5. */
@@ -29,6 +30,8 @@ static const char *verdict_rule(const struct mmu *m, const struct cpu *c, const 
 static void tell_steps(const struct cpu *c, const struct walk *w, struct mmu_walk *out)
 {
     for (u32 level = c->mode.levels - 1u;; level--) {
+        if (level == w->last && w->verdict == WALK_EXIT)
+            return;
         bool last = level == w->last;
         out->step[out->steps++] = (struct mmu_step){
             .entry_pa = w->pa[level], .entry = w->entry[level], .level = (u8)level,
@@ -91,6 +94,46 @@ static void judge_leaf(const struct cpu *c, const struct walk *w, enum mmu_kind 
     out->r.wrote_ad = marks(c, w, kind == MMU_STORE);
 }
 
+/* The nested table refuses. */
+static void exits(const struct guest_access *g, struct mmu_walk *out)
+{
+    out->rule = g->rule;
+    out->r.status = MMU_EXIT;
+    out->r.pa = 0;
+    out->r.page_lg2 = 0;
+}
+
+/* A guest's leaf allows the access: A and D in its entries, then the page.  The rest of the order stands in nested.h. */
+static void judge_page(const struct cpu *c, const struct walk *w, struct guest_access *g, struct mmu_walk *out)
+{
+    u64 data = walk_data(c, out->r.va, w);
+    u32 unit;
+    u8 marked = out->r.wrote_ad;
+    out->r.wrote_ad = 0;
+    if (guest_may_mark(g, w)) {
+        out->r.wrote_ad = marked;
+        if (guest_page(g, &data, &unit)) {
+            out->r.pa = (data & DATA_PA) | (out->r.va & PAGE_MASK_LOW);
+            return;
+        }
+    }
+    exits(g, out);
+}
+
+static void unpaged(const struct mmu *m, struct guest_access *g, struct mmu_walk *out)
+{
+    struct nested_page p;
+    if (!guest_unpaged(g, &p)) {
+        exits(g, out);
+    } else {
+        out->rule = "paging is off in the guest (SDM3 4.1.1); the nested table allows the access";
+        out->r.pa = p.pa;
+        out->r.page_lg2 = unit_lg2[p.size];
+    }
+    out->r.reads = (u8)g->cost->reads;
+    out->r.cycles = m->timing.walk_base_cycles + g->cost->reads * m->timing.read_far_cycles;
+}
+
 static bool settled_without_walk(const struct cpu *c, unsigned flags, struct mmu_walk *out)
 {
     if (flags & SHADOW_FLAGS && !(c->reg.cr4 & X86_CR4_CET)) {
@@ -118,24 +161,60 @@ static bool settled_without_walk(const struct cpu *c, unsigned flags, struct mmu
     return true;
 }
 
-void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *out)
+/* g: whose tables these are, or NULL. */
+static void walk_told(const struct mmu *m, const struct cpu *c, enum mmu_kind kind, unsigned flags, struct guest_access *g,
+                      struct mmu_walk *out)
 {
-    CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
-    const struct cpu *c = &m->cpu[cpu];
     struct walk w;
-    *out = (struct mmu_walk){ .r = { .va = va, .kind = (u8)kind, .by = MMU_BY_WALK, .pieces = 1 } };
-    if (settled_without_walk(c, flags, out))
-        return;
-    walk_any(m, c, out->r.va, &w);
+    walk_any(m, c, out->r.va, &w, g);
     tell_steps(c, &w, out);
-    u32 reads = w.no_read ? 0 : w.top - w.last + 1u;
-    if (w.verdict == MMU_STEP_LEAF) {
+    if (w.verdict == WALK_EXIT) {
+        exits(g, out);
+    } else if (w.verdict == MMU_STEP_LEAF) {
         judge_leaf(c, &w, kind, flags, out);
+        if (g && out->r.status == MMU_OK)
+            judge_page(c, &w, g, out);
     } else {
         out->rule = verdict_rule(m, c, &out->step[out->steps - 1]);
         out->r.status = MMU_FAULT_PF;
         out->r.error = error_of(c, kind, flags) | (w.verdict == MMU_STEP_RESERVED ? PF_P | PF_RSVD : 0);
     }
+    u32 reads = walk_reads(&w) + (g ? g->cost->reads : 0);
     out->r.reads = (u8)reads;
     out->r.cycles = m->timing.walk_base_cycles + reads * m->timing.read_far_cycles;
+}
+
+void mmu_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_walk *out)
+{
+    CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
+    const struct cpu *c = &m->cpu[cpu];
+    if (c->nested_on) {
+        struct mmu_guest_walk both;
+        mmu_guest_walk(m, cpu, va, kind, flags, &both);
+        *out = both.w;
+        return;
+    }
+    *out = (struct mmu_walk){ .r = { .va = va, .kind = (u8)kind, .by = MMU_BY_WALK, .pieces = 1 } };
+    if (!settled_without_walk(c, flags, out))
+        walk_told(m, c, kind, flags, NULL, out);
+}
+
+void mmu_guest_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_guest_walk *out)
+{
+    CHECK(cpu < m->cpus && (unsigned)kind <= MMU_FETCH);
+    const struct cpu *c = &m->cpu[cpu];
+    struct cost cost = { 0, 0 };
+    *out = (struct mmu_guest_walk){ .w = { .r = { .va = va, .kind = (u8)kind, .by = MMU_BY_WALK, .pieces = 1 } } };
+    if (!c->nested_on) {
+        mmu_walk(m, cpu, va, kind, flags, &out->w);
+        return;
+    }
+    bool settled = settled_without_walk(c, flags, &out->w);
+    struct guest_access g = guest_begin(m, c, NULL, out->w.r.va, kind, flags, &cost);
+    g.steps = out;
+    if (!settled)
+        walk_told(m, c, kind, flags, &g, &out->w);
+    else if (out->w.r.status == MMU_OK)
+        unpaged(m, &g, &out->w);
+    out->exit = g.exit;
 }

@@ -18,6 +18,7 @@ struct mode {
     u64 present;             /* an entry with none of these bits is not present: P; R and W of second-level entries */
     u64 usual[MAX_LEVELS];   /* of these bits P alone is set: a table, at level 0 a page, and nothing is reserved */
     u64 addr_mask;           /* the table address in an entry and in CR3                                          */
+    u64 needs_read;          /* EPT: misconfigured with one of these and no R; else 0                             */
     u64 pcid_tag;            /* the current PCID as TLB and PSC tags carry it (tlb.h)                             */
     u16 pcid;
     u8 paging;               /* enum paging                                                                       */

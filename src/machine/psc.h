@@ -13,6 +13,8 @@
 #include "machine/mode.h"
 #include "machine/tlb.h"
 
+#define PSC_WRITABLE 8u /* in data, a guest's alone: the nested table lets the walk write to the table                 */
+
 struct psc { struct assoc a; u8 level; bool used; }; /* used: not empty                                            */
 struct pscs { struct psc *at; u8 n; };               /* of one table's entries, from the lowest level up           */
 

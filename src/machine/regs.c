@@ -6,6 +6,7 @@
 
 #include "arch/x86_pte.h"
 #include "machine/fast.h"
+#include "machine/guest.h"
 #include "machine/invalidate.h"
 #include "machine/phys.h"
 #include "machine/stale.h"
@@ -38,15 +39,40 @@ void regs_changed(struct mmu *m, struct cpu *c)
 /* ---- PAE: the four PDPTEs are loaded and checked with CR3, and by the
  * changes of CR0 and CR4 that 4.4.1 lists --------------------------- */
 
-static bool pdptes_valid(const struct mmu *m, const struct registers *next, u64 pdpte[4])
+u64 regs_pdpte_reserved(const struct part *part, const struct registers *r)
 {
     struct mode mode;
-    mode_build(&mode, next, &m->part);
-    if (mode.paging != PAGING_PAE || m->part.vendor == MMU_AMD)
+    mode_build(&mode, r, part);
+    return mode.paging == PAGING_PAE && part->vendor != MMU_AMD ? mode.mbz[2][0] : 0;
+}
+
+/* Where the four are: in a guest with EPT, at a gpa, which is read, whatever A and D do (28.2.3.2). */
+static bool pdptes_at(struct mmu *m, struct cpu *c, const struct registers *next, u64 *pa)
+{
+    struct cost cost = { 0, 0 };
+    struct guest_access g = guest_begin(m, c, c, 0, MMU_LOAD, 0, &cost);
+    struct nested_ask ask = { .gpa = next->cr3 & 0xffffffe0, .what = ASK_PDPTES, .level = 2, .need = N_R };
+    struct nested_page p;
+    *pa = ask.gpa;
+    if (!c->nested_on)
         return true;
+    c->nested->exit.reason = MMU_EXIT_NONE;
+    if (!nested_translate(&g, &ask, &p))
+        return false;
+    *pa = p.pa;
+    return true;
+}
+
+static bool pdptes_valid(struct mmu *m, struct cpu *c, const struct registers *next, u64 pdpte[4])
+{
+    u64 reserved = regs_pdpte_reserved(&m->part, next), pa;
+    if (!reserved)
+        return true;
+    if (!pdptes_at(m, c, next, &pa))
+        return false;
     for (u64 i = 0; i < 4; i++) {
-        pdpte[i] = phys_read(m, (next->cr3 & 0xffffffe0) + i * 8);
-        if (pdpte[i] & X86_PTE_P && pdpte[i] & mode.mbz[2][0])
+        pdpte[i] = phys_read(m, pa + i * 8);
+        if (pdpte[i] & X86_PTE_P && pdpte[i] & reserved)
             return false;
     }
     return true;
@@ -56,7 +82,7 @@ static bool pdptes_valid(const struct mmu *m, const struct registers *next, u64 
 static bool commit(struct mmu *m, struct cpu *c, const struct registers *next, bool loads_pdptes)
 {
     u64 pdpte[4] = { 0 };
-    if (loads_pdptes && !pdptes_valid(m, next, pdpte))
+    if (loads_pdptes && !pdptes_valid(m, c, next, pdpte))
         return false;
     for (u32 i = 0; i < 4 && loads_pdptes; i++)
         c->pdpte[i] = pdpte[i];
@@ -204,6 +230,26 @@ static bool write_small(struct cpu *c, u8 *field, u64 v)
     c->now = &c->rights[c->reg.cpl == 3][c->reg.ac];
     fast_clear_slots(c);
     return true;
+}
+
+/* ---- all at once: what entering a guest asks (SDM3 26.3.1.1, APM2 15.5.1) ------------------------------------------ */
+
+const char *regs_unfit(const struct part *part, const struct registers *r)
+{
+    bool pg = r->cr0 & X86_CR0_PG, lma = pg && r->efer & X86_EFER_LME;
+    if (r->cr0 & ~settable(part, CR0) || r->cr4 & ~settable(part, CR4) || r->efer & ~X86_EFER_LMA & ~settable(part, EFER))
+        return "a reserved bit of CR0, CR4 or EFER is set";
+    if (r->cr3 & ~(u64)0 << part->maxphyaddr)
+        return "CR3 has bits at and above MAXPHYADDR";
+    if (pg && !(r->cr0 & X86_CR0_PE))
+        return "CR0.PG=1 needs CR0.PE=1";
+    if (lma && !(r->cr4 & X86_CR4_PAE))
+        return "long mode needs CR4.PAE=1";
+    if (r->cr4 & X86_CR4_PCIDE && !lma)
+        return "CR4.PCIDE=1 needs long mode";
+    if (r->cr4 & X86_CR4_CET && !(r->cr0 & X86_CR0_WP))
+        return "CR4.CET=1 needs CR0.WP=1";
+    return (r->cpl != 0 && r->cpl != 3) || r->ac > 1 ? "CPL is 0 or 3, AC 0 or 1" : NULL;
 }
 
 /* ---- the public calls ------------------------------------------------------------------------------------------ */

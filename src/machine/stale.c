@@ -4,6 +4,7 @@
 #include "machine/stale.h"
 
 #include "machine/fast.h"
+#include "machine/guest.h"
 #include "machine/invalidate.h"
 
 #include <string.h>
@@ -66,6 +67,8 @@ void mmu_check_flush_begin(struct mmu *m, void *block, size_t block_bytes,
                            void (*found)(void *ctx, const struct mmu_stale *s), void *ctx)
 {
     struct carve c = { block, 0 };
+    for (unsigned cpu = 0; cpu < m->cpus; cpu++)
+        CHECK(!mmu_in_guest(m, cpu));
     CHECK(!m->check && block && found &&
           block_bytes >= mmu_check_flush_bytes(&(struct mmu_config){ .profile = m->profile, .cpus = m->cpus }));
     m->check = carve_check(&c, m->profile, m->cpus);

@@ -79,7 +79,7 @@ struct outcome { bool ok; u64 data; };
 
 static struct outcome tables_say(struct use *u)
 {
-    walk_any(u->a->m, u->a->c, u->a->va, &u->now);
+    walk_any(u->a->m, u->a->c, u->a->va, &u->now, NULL);
     if (u->now.verdict != MMU_STEP_LEAF)
         return (struct outcome){ false, 0 };
     u64 data = walk_data(u->a->c, u->a->va, &u->now);

@@ -93,9 +93,11 @@ static OUT_OF_LINE void make_mru(struct cpu *c, struct tlb *t, u32 set, u32 way)
 }
 
 /* Without paging, addresses are physical, and 32 bits wide. */
-static enum mmu_status without_paging(struct mmu_result *r, u64 va, enum mmu_kind kind)
+static enum mmu_status without_paging(const struct access *a)
 {
-    answer(r, va, kind, va & DATA_PA, PAGE_LG2, MMU_BY_L1, 0);
+    if (RARE(a->c->nested_on))
+        return unpaged_guest(a);
+    answer(a->r, a->va, a->kind, a->va & DATA_PA, PAGE_LG2, MMU_BY_L1, 0);
     return MMU_OK;
 }
 
@@ -110,7 +112,7 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
     if (RARE(c->mode.paging != PAGING_LONG)) {
         va &= 0xffffffff; /* modes without 64-bit addresses wrap at 4 GiB */
         if (c->mode.paging == PAGING_OFF)
-            return without_paging(r, va, kind);
+            return without_paging(ACCESS);
     }
     if (LIKELY(!flags && refill(m, c, va, kind, r)))
         return MMU_OK;

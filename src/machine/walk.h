@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * walk.h - reading the paging structures: pure, changes neither memory nor caches.  Called by translate.c (which then
  * acts) and explain.c (which then tells).  SDM3 4.3 to 4.5, 4.7: the first entry that is not present or has a
- * reserved bit ends the walk, not present before reserved; rights are judged only after a leaf was reached. */
+ * reserved bit ends the walk, not present before reserved; rights are judged only after a leaf was reached.
+ *
+ * One walker for all tables: x86-64's, a guest's (whose entries' addresses are translated first, guest.h), EPT, NPT, and the
+ * IOMMU's.  Which one it is, is a constant where a loop is inlined. */
 #ifndef PAGEWALK_MACHINE_WALK_H
 #define PAGEWALK_MACHINE_WALK_H
 
+#include "arch/ept.h"
 #include "arch/x86_pte.h"
 #include "machine/phys.h"
+
+/* A verdict beside those of enum mmu_step_verdict: the entry of level `last` was not read, its gpa has no translation. */
+#define WALK_EXIT 0xffu
 
 struct walk {
     u64 pa[MAX_LEVELS], entry[MAX_LEVELS]; /* by level; levels top down to last were read                         */
@@ -16,6 +23,11 @@ struct walk {
     u8 verdict;        /* enum mmu_step_verdict of the last entry                                                 */
     bool no_read;      /* the PDPTE register is not present: no entry was read                                    */
 };
+
+static inline u32 walk_reads(const struct walk *w)
+{
+    return w->no_read ? 0 : w->top - w->last + (w->verdict != WALK_EXIT);
+}
 
 /* Where a walk begins: the root, or the table that a paging-structure cache names. */
 struct walk_start { u64 table; u64 all, any; u8 level; };
@@ -27,19 +39,32 @@ static inline u32 path_rights(u64 all, u64 any)
     return (u32)(all >> 1 & (R_RW | R_US)) | (u32)(any >> 63) << 2;
 }
 
+/* SDM3 28.2.3.1, beside reserved bits: W, or X without execute-only pages, and no R; memory types 2, 3 and 7. */
+static inline bool ept_misconfigured(const struct mode *mode, u64 e, bool leaf)
+{
+    return (e & mode->needs_read && !(e & EPT_R)) || (leaf && 0x8c >> (e >> EPT_MT_SHIFT & 7) & 1);
+}
+
+enum format { FORMAT_X86, FORMAT_EPT };
+
 /* Judges one entry; the walk goes on when the verdict is MMU_STEP_NEXT. */
-static inline enum mmu_step_verdict walk_judge(const struct mode *mode, u64 e, u32 level)
+static inline __attribute__((always_inline)) enum mmu_step_verdict walk_judge_as(const struct mode *mode, u64 e, u32 level, enum format format)
 {
     if (!(e & mode->present))
         return MMU_STEP_NOT_PRESENT;
     bool leaf = e & mode->leaf[level];
-    if (e & mode->mbz[level][leaf])
+    if (e & mode->mbz[level][leaf] || (format == FORMAT_EPT && ept_misconfigured(mode, e, leaf)))
         return MMU_STEP_RESERVED;
     return leaf ? MMU_STEP_LEAF : MMU_STEP_NEXT;
 }
 
+static inline enum mmu_step_verdict walk_judge(const struct mode *mode, u64 e, u32 level)
+{
+    return walk_judge_as(mode, e, level, FORMAT_X86);
+}
+
 /* The rights of a walk that ended at a level. */
-static inline void walk_ended(struct walk *w, u64 all, u64 any, u32 top, u32 last, enum mmu_step_verdict verdict)
+static inline void walk_ended(struct walk *w, u64 all, u64 any, u32 top, u32 last, u32 verdict)
 {
     bool leaf = verdict == MMU_STEP_LEAF; /* else its bits mean nothing */
     w->above = all;
@@ -93,18 +118,25 @@ static inline __attribute__((always_inline)) bool walk_usual(const struct mmu *m
     return true;
 }
 
-static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
-                             struct walk *w)
+struct guest_access;
+/* guest_access.c.  Where the entry of a level is that a guest has at a gpa; false: an exit. */
+bool guest_entry(struct guest_access *g, u32 level, u64 gpa, u64 *pa);
+
+/* The walk with all its cases.  guest: NULL, or whose tables these are. */
+static inline __attribute__((always_inline)) void walk_levels(const struct mmu *m, const struct mode *mode, u64 va,
+                                                              const struct walk_start *s, struct walk *w, enum format format,
+                                                              struct guest_access *guest)
 {
     u64 table = s->table, all = s->all, any = s->any;
-    u32 level = s->level;
-    enum mmu_step_verdict verdict;
-    if (LIKELY(walk_usual(m, mode, va, s, w)))
-        return;
+    u32 level = s->level, verdict;
     for (;; level--) {
         w->pa[level] = table + (va >> (12 + 9 * level) & 511) * 8;
+        if (guest && !guest_entry(guest, level, w->pa[level], &w->pa[level])) {
+            verdict = WALK_EXIT;
+            break;
+        }
         w->entry[level] = phys_read(m, w->pa[level]);
-        verdict = walk_judge(mode, w->entry[level], level);
+        verdict = walk_judge_as(mode, w->entry[level], level, format);
         if (verdict != MMU_STEP_NEXT)
             break;
         all &= w->entry[level];
@@ -114,14 +146,24 @@ static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 v
     walk_ended(w, all, any, s->level, level, verdict);
 }
 
+static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
+                             struct walk *w)
+{
+    if (LIKELY(walk_usual(m, mode, va, s, w)))
+        return;
+    walk_levels(m, mode, va, s, w, FORMAT_X86, NULL);
+}
+
 static inline struct walk_start walk_root(const struct cpu *c)
 {
     return (struct walk_start){ .table = c->reg.cr3 & c->mode.addr_mask, .all = ~(u64)0, .any = 0,
                                 .level = (u8)(c->mode.levels - 1) };
 }
 
-/* From the root, in any paging mode but PAGING_OFF. */
-void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w);
+/* From the root, in any paging mode but PAGING_OFF.  guest: as in walk_levels(). */
+void walk_any(const struct mmu *m, const struct cpu *c, u64 va, struct walk *w, struct guest_access *guest);
+/* From anywhere in a guest's tables of long mode. */
+void walk_down_guest(const struct mmu *m, const struct cpu *c, u64 va, const struct walk_start *s, struct walk *w, struct guest_access *guest);
 
 /* DATA_LEAF_RO of a walk with verdict LEAF. */
 static inline u64 leaf_alone_readonly(const struct walk *w)
