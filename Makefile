@@ -10,12 +10,13 @@
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
 #   make check-kernel   `pagewalk run --check-kernel` on programs of all kinds
 #   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
+#   make cases   published cases, found again (examples/cases)
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy validate install clean check
+.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html cases exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy validate install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -52,6 +53,11 @@ test-html: setup
 	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/e2e/html.sh $(B) $(B)/html
+
+cases: setup
+	@sh tools/setup.sh cases || echo "cases: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@sh tests/e2e/cases.sh $(B) all
 
 test-bare:
 	@sh tools/bare.sh

@@ -5,7 +5,8 @@
 #   header NAME    a header in /usr/include, or one that the compiler finds by itself
 #   file PATH      a file; a name pattern is allowed
 # Groups: build (make), test (make test), san (make san), fuzz (make fuzz),
-# emulators (make test-differential), kernels (make test-kernels), stress (make check-kernel), browser (make test-html).
+# emulators (make test-differential), kernels (make test-kernels), stress (make check-kernel), browser (make test-html),
+# cases (make cases).
 
 packages_table() {
     cat <<'ROWS'
@@ -41,6 +42,10 @@ stress stress-ng     cmd    stress-ng
 stress sqlite3       cmd    sqlite3
 stress git           cmd    git
 browser chromium     cmd    chromium
+cases redis-server   cmd    redis-server
+cases redis-tools    cmd    redis-benchmark
+cases python3-minimal file  /usr/bin/python3
+cases lld            cmd    ld.lld
 san   gcc            file   /usr/lib/gcc/x86_64-linux-gnu/*/libasan.so
 ROWS
 }

@@ -314,7 +314,7 @@ void mm_tlb(const struct proc *p, struct mm_tlb *out);
 /* What a CPU's TLBs know, by PCID: text for people. */
 void kernel_show_tlbstate(const struct kernel *k, unsigned cpu, const struct pw_out *out);
 
-struct mm_rss { u64 anon_pages, file_pages, shmem_pages, swap_pages, table_pages, total_vm_pages, locked_pages; u64 peak_rss_pages, peak_table_pages; u32 map_count; };
+struct mm_rss { u64 anon_pages, file_pages, shmem_pages, swap_pages, table_pages, total_vm_pages, locked_pages; u64 peak_rss_pages, peak_table_pages; u32 map_count, peak_map_count, max_map_count; };
 void mm_rss(const struct proc *p, struct mm_rss *out);
 
 struct mm_vma_view {

@@ -18,6 +18,7 @@ static const char help_run[] =
 "                      profile (`pagewalk probe` writes one) or a recorded CPUID dump\n"
 "  --cpus N            simulated CPUs, 1 to 64; threads are spread over them (default 1)\n"
 "  --ram SIZE          simulated memory, such as 512M or 4G (default: as much as this machine has)\n"
+"  --thp WHEN          transparent huge pages: always, madvise or never (default: as on this machine)\n"
 "  --record FILE.pw    keep what happens, for `pagewalk replay` and `pagewalk whatif`\n"
 "  --trace-children    follow child processes and programs started by exec; each is reported\n"
 "\n"

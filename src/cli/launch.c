@@ -30,11 +30,13 @@ static bool first_line(const char *path, char *line, int line_bytes)
 }
 
 /* "always [madvise] never": the word in brackets. */
-static void transparent_huge_pages(char word[16])
+static void transparent_huge_pages(const struct run_options *o, char word[16])
 {
     char line[64], *begin, *end;
 
-    strcpy(word, "never");
+    snprintf(word, 16, "%s", o->thp ? o->thp : "never");
+    if (o->thp)
+        return;
     if (!first_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line))
         return;
     begin = strchr(line, '[');
@@ -50,11 +52,14 @@ static u64 memory_bytes(void)
     return first_line("/proc/meminfo", line, sizeof line) ? page_down(strtoull(line + strcspn(line, "0123456789"), NULL, 10) * 1024) : 8ull << 30;
 }
 
-static u64 mmap_min_addr(void)
+static u64 vm_setting(const char *path, u64 otherwise)
 {
     char line[32];
-    return first_line("/proc/sys/vm/mmap_min_addr", line, sizeof line) ? strtoull(line, NULL, 10) : 65536;
+    return first_line(path, line, sizeof line) ? strtoull(line, NULL, 10) : otherwise;
 }
+
+static u64 mmap_min_addr(void) { return vm_setting("/proc/sys/vm/mmap_min_addr", 65536); }
+static u64 max_map_count(void) { return vm_setting("/proc/sys/vm/max_map_count", 65530); }
 
 /* ---- the results file's name ---------------------------------------------------------------------------------------- */
 
@@ -110,7 +115,7 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     char thp[16], **argv;
     unsigned args = 0, n;
 
-    transparent_huge_pages(thp);
+    transparent_huge_pages(o, thp);
     add(&a, "%s", strrchr(t->path, '/') + 1);
     add(&a, "--tool=pagewalk"); /* the core preloads vgpreload_NAME.so where it exists; we have none             */
     add(&a, "--command-line-only=yes");
@@ -135,6 +140,7 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     add(&a, "--pw-name=%s", o->program[0]);
     add(&a, "--pw-thp=%s", thp);
     add(&a, "--pw-mmap-min-addr=%llu", (unsigned long long)mmap_min_addr());
+    add(&a, "--pw-max-map-count=%llu", (unsigned long long)max_map_count());
     if (ring_fd >= 0)
         add(&a, "--pw-record=%d", ring_fd);
     add(&a, "--");
@@ -226,9 +232,9 @@ static void record_settings(const struct run_options *o, char *to, size_t room)
 {
     char thp[16], *end = to + room;
 
-    transparent_huge_pages(thp);
-    to += snprintf(to, room, "cpus\t%u\nram\t%llu\nthp\t%s\nmmap_min_addr\t%llu\nprofile\t", o->cpus,
-                   (unsigned long long)(o->ram_bytes ? o->ram_bytes : memory_bytes()), thp, (unsigned long long)mmap_min_addr());
+    transparent_huge_pages(o, thp);
+    to += snprintf(to, room, "cpus\t%u\nram\t%llu\nthp\t%s\nmmap_min_addr\t%llu\nmax_map_count\t%llu\nprofile\t", o->cpus,
+                   (unsigned long long)(o->ram_bytes ? o->ram_bytes : memory_bytes()), thp, (unsigned long long)mmap_min_addr(), (unsigned long long)max_map_count());
     /* A profile may be a whole text: its lines are kept apart by form feeds. */
     for (const char *p = o->profile; *p && to < end - 2; p++)
         *to++ = *p == '\n' ? '\f' : *p;

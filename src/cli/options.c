@@ -113,6 +113,11 @@ static int run_option(int option, struct run_options *o)
             return bad_usage("run", "--ram wants a size of at least 16M, such as 512M or 4G, not '%s'", optarg);
         o->ram_bytes = page_down(n);
         return 0;
+    case OPT_THP:
+        if (strcmp(optarg, "always") && strcmp(optarg, "madvise") && strcmp(optarg, "never"))
+            return bad_usage("run", "--thp wants always, madvise or never, not '%s'", optarg);
+        o->thp = optarg;
+        return 0;
     case OPT_RECORD:
         o->record = optarg;
         return *optarg ? 0 : bad_usage("run", "an output file has an empty name");
@@ -152,7 +157,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         VIEW_OPTIONS,
         { "output", required_argument, NULL, 'o' }, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "record", required_argument, NULL, OPT_RECORD }, { "ram", required_argument, NULL, OPT_RAM },
-        { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
+        { "thp", required_argument, NULL, OPT_THP }, { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
         { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH },
         { "check-kernel", no_argument, NULL, OPT_CHECK_KERNEL }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
         { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { 0 } };

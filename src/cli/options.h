@@ -23,6 +23,7 @@ struct run_options {
     unsigned cpus;
     const char *record;               /* a recording to write; NULL: none                                         */
     u64 ram_bytes;                    /* 0: as much as this machine has                                           */
+    const char *thp;                  /* transparent huge pages; NULL: as this machine has them                   */
     unsigned call_paths;              /* how many calls a path has at most; 0: no paths                          */
     bool heap;                        /* costs by allocation site                                                */
     bool trace_children, check, check_flush, check_kernel, filter, keep;

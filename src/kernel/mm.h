@@ -188,7 +188,7 @@ struct mm {
     struct vma *root, *first;
     struct vma_index index;
     struct vma *found[16];                /* vma_find()'s last answers, by address                            */
-    u32 map_count, rand;
+    u32 map_count, peak_map_count, rand;
     u64 rss[RSS_KINDS], tables;
     u64 swapped;                          /* its swap entries                                                  */
     u64 hugetlb;                          /* pages mapped from hugetlb pools                                   */

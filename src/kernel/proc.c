@@ -262,5 +262,6 @@ void mm_rss(const struct proc *p, struct mm_rss *out)
                             .shmem_pages = mm->rss[RSS_SHMEM], .swap_pages = mm->swapped, .table_pages = mm->tables,
                             .total_vm_pages = mm->total_vm, .locked_pages = mm->locked_vm,
                             .peak_rss_pages = peak > p->last.peak_rss_pages ? peak : p->last.peak_rss_pages,
-                            .peak_table_pages = mm->peak_tables, .map_count = mm->map_count };
+                            .peak_table_pages = mm->peak_tables, .map_count = mm->map_count,
+                            .peak_map_count = mm->peak_map_count, .max_map_count = mm->k->cfg.max_map_count };
 }

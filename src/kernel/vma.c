@@ -169,7 +169,8 @@ void vma_insert(struct vma *v)
     vma_moved(v);
     while (v->up && v->up->prio < v->prio)
         rotate_up(v);
-    mm->map_count++;
+    if (++mm->map_count > mm->peak_map_count)
+        mm->peak_map_count = mm->map_count;
 }
 
 void vma_remove(struct vma *v)

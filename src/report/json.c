@@ -163,6 +163,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "faults", json_of_faults(r->results, s));
     json_object_set_new(o, "rss", json_of_rss(s));
     json_object_set_new(o, "page_tables", json_of_page_tables(s));
+    json_object_set_new(o, "map_count", json_of_map_count(s));
     json_object_set_new(o, "syscalls", json_of_syscalls(r->results, s));
     json_object_set_new(o, "divergences", json_of_divergences(r->results, s));
     json_object_set_new(o, "shootdowns", json_of_shootdowns(s));

@@ -29,6 +29,7 @@ json_t *json_of_walks(const struct summary *s);
 json_t *json_of_faults(const struct results *r, const struct summary *s);
 json_t *json_of_rss(const struct summary *s);
 json_t *json_of_page_tables(const struct summary *s);
+json_t *json_of_map_count(const struct summary *s);
 json_t *json_of_shootdowns(const struct summary *s);
 json_t *json_of_syscalls(const struct results *r, const struct summary *s);
 json_t *json_of_divergences(const struct results *r, const struct summary *s);

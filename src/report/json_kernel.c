@@ -60,6 +60,14 @@ json_t *json_of_page_tables(const struct summary *s)
     return o;
 }
 
+json_t *json_of_map_count(const struct summary *s)
+{
+    json_t *o = json_group("exact");
+    json_put(o, "peak", s->maps_peak);
+    json_put(o, "limit", s->maps_limit);
+    return o;
+}
+
 json_t *json_of_shootdowns(const struct summary *s)
 {
     json_t *o = json_group("exact");

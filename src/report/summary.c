@@ -29,6 +29,7 @@ static const struct { const char *name; size_t at; } counts[] = {
     { "faults.zeroed_pages", AT(zeroed_pages) }, { "faults.tool", AT(faults_tool) },
     { "rss.anon", AT(rss_anon) }, { "rss.file", AT(rss_file) }, { "rss.shmem", AT(rss_shmem) },
     { "rss.peak", AT(rss_peak) }, { "rss.tables", AT(tables) }, { "rss.peak_tables", AT(peak_tables) },
+    { "maps.peak", AT(maps_peak) }, { "maps.limit", AT(maps_limit) },
     { "tlb.flush_pages", AT(flush_pages) }, { "tlb.flush_full", AT(flush_full) },
     { "tlb.shootdown_ipis", AT(shootdown_ipis) },
     { "check.accesses", AT(check_accesses) }, { "check.differences", AT(check_differences) },

@@ -35,7 +35,7 @@ struct summary {
     struct num minor, major, faults, copied_pages, zeroed_pages, faults_tool;
     struct fault_kind kind[FAULT_KINDS_MAX];
     unsigned kinds;
-    struct num rss_anon, rss_file, rss_shmem, rss, rss_peak, tables, peak_tables;
+    struct num rss_anon, rss_file, rss_shmem, rss, rss_peak, tables, peak_tables, maps_peak, maps_limit;
     struct num flush_pages, flush_full, shootdown_ipis;
     struct num check_accesses, check_differences;
     struct num flush_uses, flush_missing, flush_not_needed;   /* --check-flush                                  */

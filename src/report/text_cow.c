@@ -34,6 +34,22 @@ static void total(struct text_view *v, const struct cow *c)
     text_end(v);
 }
 
+/* "3,144 of 4.0 KiB, 0 of 2.0 MiB": since Linux 5.8 a huge page that is written after a fork is split, and pieces of it are copied. */
+static void page_sizes(struct text_view *v, const struct cow *c)
+{
+    static const u64 sizes[] = { 4096, 2u << 20, 1u << 30 };
+
+    text_label(v, "pages copied", "");
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        u64 n = 0;
+        for (size_t i = 0; i < c->places; i++)
+            n += c->place[i].page_bytes == sizes[s] ? c->place[i].first : 0;
+        if (n || s < 2)
+            text_detail(v, "%s of %s", format_num(num_of(n)).text, format_bytes(num_of(sizes[s])).text);
+    }
+    text_end(v);
+}
+
 static void put_place(struct text_view *v, const struct cow_place *p)
 {
     char name[1024], shown[1024];
@@ -62,6 +78,7 @@ void text_cow(struct text_view *v)
         text_section(v, "Copied after fork", "exact");
         text_end(v);
         total(v, &c);
+        page_sizes(v, &c);
         for (size_t i = 0; i < c.places && i < v->top; i++)
             put_place(v, &c.place[i]);
     }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define MAPPINGS_SHARE_LEAST 0.05
 #define CODE_PAGES_LEAST 64u /* saving less than 256 KiB of code interests nobody                                       */
 
 /* ---- faults ---------------------------------------------------------------------------------------------------- */
@@ -84,6 +85,19 @@ static void code(struct text_view *v)
     text_end(v);
 }
 
+/* Only where there are many: each call that splits one comes closer to the limit, and then fails. */
+static void mappings(struct text_view *v)
+{
+    if (num_share(v->sum->maps_peak, v->sum->maps_limit) < MAPPINGS_SHARE_LEAST)
+        return;
+    text_label(v, "mappings", "");
+    text_number(v, v->sum->maps_peak);
+    text_detail(v, "at most, %s of the %s there may be", format_percent(num_share(v->sum->maps_peak, v->sum->maps_limit)).text,
+                format_num(v->sum->maps_limit).text);
+    text_detail(v, "then ENOMEM (vm.max_map_count)");
+    text_end(v);
+}
+
 void text_memory(struct text_view *v)
 {
     const struct summary *s = v->sum;
@@ -100,6 +114,7 @@ void text_memory(struct text_view *v)
     kind_of_memory(v, "shared", s->rss_shmem);
     kind_of_memory(v, "page tables", s->tables);
     text_end(v);
+    mappings(v);
     code(v);
 }
 

@@ -186,6 +186,8 @@ void results_put_kernel(const struct pw_out *out, const struct proc *p)
     results_put_count(out, "rss.", "peak", "", rss.peak_rss_pages);
     results_put_count(out, "rss.", "tables", "", rss.table_pages);
     results_put_count(out, "rss.", "peak_tables", "", rss.peak_table_pages);
+    results_put_count(out, "maps.", "peak", "", rss.peak_map_count);
+    results_put_count(out, "maps.", "limit", "", rss.max_map_count);
     results_put_count(out, "tlb.", "flush_pages", "", c->flush_pages);
     results_put_count(out, "tlb.", "flush_full", "", c->flush_full);
     results_put_count(out, "tlb.", "shootdown_ipis", "", c->ipis);

@@ -154,6 +154,7 @@ static const struct { const char *begins; bool table; void (*write)(struct write
     { "count\tfaults.minor\t", false, kernel },
     { "count\tfaults.", false, NULL },
     { "count\trss.", false, NULL },
+    { "count\tmaps.", false, NULL },
     { "count\tcheck.", false, NULL },
     { "count\tcheck_flush.", false, NULL },
     { "count\ttimeline.", false, NULL },

@@ -42,7 +42,7 @@ struct cap_options {
     Bool record, check, check_flush, check_kernel, filter, follow;
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
     const HChar *thp;
-    ULong mmap_min_addr;
+    ULong mmap_min_addr, max_map_count;
     Bool heap;              /* costs by allocation site                                                       */
     Int call_paths;         /* how many calls a path has at most; 0: no paths                                 */
 };

@@ -29,6 +29,7 @@ static Bool option(const HChar *arg)
     else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
     else if VG_INT_CLO(arg, "--pw-record", cap.opt.record_fd) { cap.opt.record = cap.opt.record_fd >= 0; }
+    else if VG_STR_CLO(arg, "--pw-max-map-count", number) { cap.opt.max_map_count = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BOOL_CLO(arg, "--pw-heap", cap.opt.heap) {}
     else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
@@ -140,6 +141,7 @@ static void begin_session(void)
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = thp(cap.opt.thp);
     cfg.kernel.mmap_min_addr = cap.opt.mmap_min_addr;
+    cfg.kernel.max_map_count = (u32)cap.opt.max_map_count;
     if (cap.opt.check_kernel)
         cfg.kernel.version = cap_host_version();
     bytes = sim_bytes(&cfg);
@@ -398,7 +400,7 @@ static void before_options(void)
     VG_(details_bug_reports_to)("the Pagewalk issue tracker");
     VG_(details_avg_translation_sizeB)(400);
     cap.opt = (struct cap_options){ .out = "pagewalk.%p", .profile = "skylake", .cpus = 1, .filter = True, .thp = "madvise", .record_fd = -1,
-                                    .mmap_min_addr = 65536 };
+                                    .mmap_min_addr = 65536, .max_map_count = 65530 };
     cap.write_results = True;
 
     VG_(basic_tool_funcs)(after_options, cap_instrument, ended);
