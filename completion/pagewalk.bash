@@ -3,7 +3,7 @@
 
 _pagewalk_options() {
     case $1 in
-    run) echo '--cpu --cpus --ram --record --trace-children --heap --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
+    run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
     replay) echo '--cpu --cpus --thp --kernel --fault-around --ram -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
     advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;
@@ -27,7 +27,7 @@ _pagewalk_program_index() {
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)); return ;;
-        --cpu | --cpus | --ram | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top | --record) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
+        --cpu | --cpus | --ram | --thp | -o | --output | --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --weight | --top | --record) [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++)); ((i++)) ;;
         -*) ;;
         *) echo "$i"; return ;;
         esac
