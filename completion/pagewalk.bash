@@ -4,7 +4,7 @@
 _pagewalk_options() {
     case $1 in
     run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
-    replay) echo '--cpu --cpus --thp --kernel --fault-around --ram -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
+    replay) echo '--cpu --cpus --thp --kernel --fault-around --ram --pages --format -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
     advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
@@ -66,6 +66,12 @@ _pagewalk() {
         return ;;
     --thp)
         COMPREPLY=($(compgen -W 'always madvise never' -- "$cur"))
+        return ;;
+    --pages)
+        COMPREPLY=($(compgen -W '4k 2m 1g' -- "$cur"))
+        return ;;
+    --format)
+        COMPREPLY=($(compgen -W 'lackey pinatrace drmemtrace champsim' -- "$cur"))
         return ;;
     --kernel)
         COMPREPLY=($(compgen -W '6.18 6.12 6.1' -- "$cur"))

@@ -21,6 +21,7 @@ build valgrind       file   /usr/include/valgrind/pub_tool_basics.h
 build valgrind       file   /usr/lib/x86_64-linux-gnu/valgrind/libcoregrind-amd64-linux.a
 build libjansson-dev header jansson.h
 build libzstd-dev    header zstd.h
+build libarchive-dev header archive.h
 build libcmocka-dev  header cmocka.h
 test  clang          cmd    clang
 test  qemu-system-x86 cmd   qemu-system-x86_64

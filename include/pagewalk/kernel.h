@@ -43,6 +43,7 @@ struct kernel_config {
     u64 totalram_bytes;       /* for overcommit and meminfo; 0: hw->ram_bytes                                 */
     bool soft_dirty;          /* CONFIG_MEM_SOFT_DIRTY                                                        */
     bool contents;            /* frames hold real bytes: zeroed and copied as Linux would (else metadata only) */
+    bool no_zero_page;        /* reads of untouched anonymous memory get frames, too (mm_forbids_zeropage())   */
     bool kpti;                /* page-table isolation: programs run on a second top table; default off        */
     bool no_pcid;             /* nopcid: not used even if the CPUs have them                                  */
     bool read_only_file_thp;  /* CONFIG_READ_ONLY_THP_FOR_FS: files nobody writes to may be collapsed         */

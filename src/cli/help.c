@@ -54,10 +54,12 @@ static const char help_run[] =
 "program cannot be executed; 127 it was not found.\n";
 
 static const char help_replay[] =
-"usage: pagewalk replay [OPTION...] FILE.pw\n"
+"usage: pagewalk replay [OPTION...] FILE\n"
 "\n"
-"Runs the recording FILE.pw (see `pagewalk help run`) again, without the program. Without options\n"
-"the counts are those of the run; with options, what they would have been.\n"
+"Runs the recording FILE (see `pagewalk help run`) again, without the program. Without options the\n"
+"counts are those of the run; with options, what they would have been. FILE may also be a trace of Valgrind's\n"
+"lackey, Pin's pinatrace, DynamoRIO's drmemtrace or ChampSim, plain or packed (gzip, bzip2, xz, zstd, zip):\n"
+"it has no mappings, so what it accesses is taken for anonymous memory.\n"
 "\n"
 "What to change\n"
 "  --cpu PROFILE       the CPU whose TLBs are modelled, as `pagewalk run --cpu`\n"
@@ -66,13 +68,15 @@ static const char help_replay[] =
 "  --kernel VERSION    6.18, 6.12 or 6.1\n"
 "  --fault-around SIZE of file mappings, from 4K (none) to 2M (Linux: 64K)\n"
 "  --ram SIZE          simulated memory\n"
+"  --pages SIZE        4k: no huge pages; 2m: wherever they fit (as --thp always); 1g: for traces\n"
+"  --format FORM       of a trace: lackey, pinatrace, drmemtrace, champsim (default: told by its content)\n"
 "\n"
 "What to write\n"
 "  -o, --output FILE   a results file, as `pagewalk run` writes it (default: none)\n"
 "  --json FILE, --callgrind FILE, --html FILE, --csv FILE, --folded FILE, --speedscope FILE, --weight EVENT,\n"
 "  --top N, -q         as for `pagewalk report`\n"
 "\n"
-"Exit status: 0; 125 when the recording is cut off (what it holds is replayed), cannot be read, or an output\n"
+"Exit status: 0; 125 when the recording is cut off or wrong (what came before is replayed), cannot be read, or an output\n"
 "cannot be written.\n";
 
 static const char help_whatif[] =

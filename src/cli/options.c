@@ -15,7 +15,7 @@
 
 enum {
     OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_CHECK_KERNEL, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
-    OPT_CALL_PATHS, OPT_HEAP, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND
+    OPT_CALL_PATHS, OPT_HEAP, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND, OPT_FORMAT, OPT_PAGES
 };
 
 #define VIEW_OPTIONS \
@@ -199,7 +199,8 @@ static int one_of(const char *option, const char *value, const char *const *word
 
 static int replay_option(int option, struct replay_options *o)
 {
-    static const char *const thp[] = { "always", "madvise", "never", NULL }, *const kernel[] = { "6.18", "6.12", "6.1", NULL };
+    static const char *const thp[] = { "always", "madvise", "never", NULL }, *const kernel[] = { "6.18", "6.12", "6.1", NULL },
+                      *const pages[] = { "4k", "2m", "1g", NULL };
     u64 n;
 
     switch (option) {
@@ -225,6 +226,13 @@ static int replay_option(int option, struct replay_options *o)
     case OPT_KERNEL:
         o->kernel = optarg;
         return one_of("--kernel", optarg, kernel);
+    case OPT_FORMAT:
+        o->form = optarg;
+        return *optarg ? 0 : bad_usage("replay", "--format wants the name of a form of traces");
+    case OPT_PAGES:
+        o->thp = *optarg == '2' ? "always" : "never";
+        o->page_lg2 = *optarg == '1' ? 30 : 0;
+        return one_of("--pages", optarg, pages);
     default:
         if (!parse_size(optarg, &n) || n < PAGE_BYTES || n > (2u << 20) || (n & (n - 1)))
             return bad_usage("replay", "--fault-around wants a power of two from 4K (none) to 2M, not '%s'", optarg);
@@ -238,7 +246,8 @@ int parse_replay_options(int argc, char **argv, struct replay_options *o)
     static const struct option longs[] = {
         { "output", required_argument, NULL, 'o' }, VIEW_OPTIONS, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM }, { "thp", required_argument, NULL, OPT_THP },
-        { "kernel", required_argument, NULL, OPT_KERNEL }, { "fault-around", required_argument, NULL, OPT_FAULT_AROUND }, { 0 } };
+        { "kernel", required_argument, NULL, OPT_KERNEL }, { "fault-around", required_argument, NULL, OPT_FAULT_AROUND },
+        { "format", required_argument, NULL, OPT_FORMAT }, { "pages", required_argument, NULL, OPT_PAGES }, { 0 } };
     int option, status;
 
     *o = (struct replay_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES } };

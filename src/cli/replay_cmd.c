@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * replay_cmd.c - `pagewalk replay`: runs a recording again and shows the results as `pagewalk run` does. */
+ * replay_cmd.c - `pagewalk replay`: runs a recording again, or another tool's trace, and shows the results as `pagewalk run`
+ * does. */
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -17,7 +18,8 @@ bool replay_settings_of(const char *command, const struct replay_options *o, str
     static const struct { const char *name; u32 version; } kernels[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 } };
     static const char *const thp[] = { [MM_THP_NEVER] = "never", [MM_THP_MADVISE] = "madvise", [MM_THP_ALWAYS] = "always" };
 
-    *s = (struct replay_settings){ .cpus = o->cpus, .ram_bytes = o->ram_bytes, .thp = -1, .fault_around_bytes = (u32)o->fault_around_bytes };
+    *s = (struct replay_settings){ .cpus = o->cpus, .ram_bytes = o->ram_bytes, .thp = -1, .fault_around_bytes = (u32)o->fault_around_bytes,
+                                    .form = o->form, .page_lg2 = o->page_lg2 };
     if (o->profile && !(s->profile = find_profile(command, o->profile)))
         return false;
     for (int i = 0; o->thp && i < 3; i++)

@@ -65,7 +65,7 @@ static enum fault_result anonymous(struct fault *f)
 
     if (!e)
         return FAULT_OOM;
-    if (!f->write && !(f->vma->flags & VM_DROPPABLE)) {
+    if (!f->write && !(f->vma->flags & VM_DROPPABLE) && !k->cfg.no_zero_page) {
         if (f->vma->flags & VM_UFFD_MISSING)
             return uffd_fault(f, VM_UFFD_MISSING);
         EXPLAIN(k, "fault: first touch is a read: the shared zero page, read-only", 0);

@@ -157,7 +157,7 @@ u32 thp_orders(const struct vma *v, enum thp_use use, u32 orders)
 
 void thp_init(struct kernel *k)
 {
-    k->thp = (struct thp){ .enabled = (u8)k->cfg.thp, .defrag = 3, .shmem_enabled = THP_NEVER, .use_zero_page = 1,
+    k->thp = (struct thp){ .enabled = (u8)k->cfg.thp, .defrag = 3, .shmem_enabled = THP_NEVER, .use_zero_page = !k->cfg.no_zero_page,
                            .scan_defrag = 1, .max_none = 511, .max_swap = 64, .max_shared = 256,
                            .pages_to_scan = 4096, .scan_sleep_ms = 10000, .alloc_sleep_ms = 60000,
                            .pmd_bytes = PMD_BYTES };

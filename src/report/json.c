@@ -96,7 +96,7 @@ static json_t *place_list(struct places p, json_t *(*one)(const struct place *p)
 }
 
 /* How sure the bare numbers are: those at the top and the events of functions, lines and mappings. */
-static json_t *certainty_of_numbers(void)
+static json_t *certainty_of_numbers(const struct summary *s)
 {
     static const char *const counts[] = { "fetches", "modifies", "kernel_accesses", "bytes", "end", "copied_pages", "zeroed_pages", "anon_pages",
                                           "file_pages", "shmem_pages", "table_pages", "touched_pages", "touched" };
@@ -108,7 +108,7 @@ static json_t *certainty_of_numbers(void)
     for (size_t i = 0; i < sizeof modelled / sizeof modelled[0]; i++)
         json_object_set_new(o, modelled[i], json_string("modelled"));
     for (int e = 0; e < EVENT_COLUMNS; e++)
-        json_object_set_new(o, event_info[e].name, json_string(event_info[e].certainty));
+        json_object_set_new(o, event_info[e].name, json_string(e == EV_MINOR || e == EV_MAJOR ? s->kernel_certainty : event_info[e].certainty));
     return o;
 }
 
@@ -150,7 +150,9 @@ json_t *report_document(const struct report *r)
     json_put_text(o, "tool", s->tool);
     json_object_set_new(o, "program", program(s));
     json_object_set_new(o, "exit", how_it_ended(s));
-    json_object_set_new(o, "certainty", certainty_of_numbers());
+    json_put_text(o, "recording", s->recording);
+    json_object_set_new(o, "trace", json_of_trace(r->results, s));
+    json_object_set_new(o, "certainty", certainty_of_numbers(s));
     json_put(o, "instructions", s->instructions);
     json_put(o, "loads", s->loads);
     json_put(o, "stores", s->stores);

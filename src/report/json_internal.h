@@ -45,6 +45,7 @@ json_t *json_of_paths(const struct results *r);      /* json_paths.c            
 json_t *json_of_heat(const struct results *r);
 json_t *json_of_cow(const struct report *r);
 json_t *json_of_startup(const struct results *r);
+json_t *json_of_trace(const struct results *r, const struct summary *s); /* trace.c                               */
 
 json_t *report_document(const struct report *r); /* the whole report (docs/json.md); NULL: no memory              */
 

@@ -22,7 +22,7 @@ static json_t *faults_by_mapping(const struct results *r)
 
 json_t *json_of_faults(const struct results *r, const struct summary *s)
 {
-    json_t *o = json_group("exact"), *kinds = json_object();
+    json_t *o = json_group(s->kernel_certainty), *kinds = json_object();
 
     json_put(o, "total", s->faults);
     json_put(o, "minor", s->minor);
@@ -41,7 +41,7 @@ json_t *json_of_faults(const struct results *r, const struct summary *s)
 
 json_t *json_of_rss(const struct summary *s)
 {
-    json_t *o = json_group("exact");
+    json_t *o = json_group(s->kernel_certainty);
     json_put(o, "page_bytes", num_of(PAGE_BYTES_RSS));
     json_put(o, "peak_pages", s->rss_peak);
     json_put(o, "pages", s->rss);
@@ -53,7 +53,7 @@ json_t *json_of_rss(const struct summary *s)
 
 json_t *json_of_page_tables(const struct summary *s)
 {
-    json_t *o = json_group("exact");
+    json_t *o = json_group(s->kernel_certainty);
     json_put(o, "page_bytes", num_of(PAGE_BYTES_RSS));
     json_put(o, "peak_pages", s->peak_tables);
     json_put(o, "pages", s->tables);

@@ -11,6 +11,7 @@ static const struct { const char *name; size_t at; } texts[] = {
     { "program", AT(program) }, { "arguments", AT(arguments) }, { "profile", AT(profile) },
     { "profile.title", AT(profile_title) },
     { "kernel", AT(kernel) },   { "tool", AT(tool) },           { "exit.kind", AT(exit_kind) },
+    { "recording", AT(recording) }, { "trace.form", AT(trace_form) },
 };
 
 static const struct { const char *name; size_t at; } counts[] = {
@@ -38,6 +39,7 @@ static const struct { const char *name; size_t at; } counts[] = {
     { "check_kernel.calls", AT(kernel_calls) }, { "check_kernel.signals", AT(kernel_signals) },
     { "check_kernel.looks", AT(kernel_looks) }, { "check_kernel.lines", AT(kernel_lines) },
     { "check_kernel.pages", AT(kernel_pages) },
+    { "trace.records", AT(trace_records) }, { "trace.left_out", AT(trace_left_out) },
 };
 
 static struct num sum(const struct num *a, size_t n)
@@ -116,6 +118,7 @@ void summarize(const struct results *r, struct summary *s)
         *(const char **)((char *)s + texts[i].at) = results_text(r, texts[i].name);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         *(struct num *)((char *)s + counts[i].at) = results_count(r, counts[i].name);
+    s->kernel_certainty = s->trace_form ? "modelled" : "exact";
     fill_side(r, 'i', &s->side[SIDE_I]);
     fill_side(r, 'd', &s->side[SIDE_D]);
     results_each_count(r, "faults.", see_fault, s);

@@ -26,6 +26,9 @@ struct fault_kind { const char *name; struct num n; };
 
 struct summary {
     const char *program, *arguments, *profile, *profile_title, *kernel, *tool, *exit_kind; /* NULL: unknown                      */
+    const char *recording, *trace_form;                       /* recorded or replayed; a trace of this tool       */
+    const char *kernel_certainty;                             /* of faults and memory: they are a trace's model's  */
+    struct num trace_records, trace_left_out;
     struct num pid, parent, exit_value, threads, cpus, children, children_not_followed;
     struct num instructions, loads, stores, modifies, fetches, kernel_accesses;
     struct summary_side side[SIDES];

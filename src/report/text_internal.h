@@ -28,6 +28,7 @@ void text_words(struct text_view *v, struct words w);
 /* A piece of the list after the main number; pieces wrap to the same column. */
 void __attribute__((format(printf, 2, 3))) text_detail(struct text_view *v, const char *format, ...);
 
+void text_trace(struct text_view *v);
 void text_work(struct text_view *v);
 void text_tlbs(struct text_view *v);
 void text_walks(struct text_view *v);

@@ -47,7 +47,7 @@ void text_faults(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_section(v, "Page faults", "exact");
+    text_section(v, "Page faults", s->kernel_certainty);
     text_number(v, s->faults);
     text_detail(v, "minor %s", format_num(s->minor).text);
     text_detail(v, "major %s", format_num(s->major).text);
@@ -102,7 +102,7 @@ void text_memory(struct text_view *v)
 {
     const struct summary *s = v->sum;
 
-    text_section(v, "Memory", "exact");
+    text_section(v, "Memory", s->kernel_certainty);
     text_words(v, format_pages(s->rss_peak));
     text_detail(v, "peak resident");
     text_detail(v, "page tables %s", format_pages(s->peak_tables).text);
@@ -141,6 +141,8 @@ void text_syscalls(struct text_view *v)
     const struct results_table *t = results_table(v->report->results, "syscalls");
     char name[40];
 
+    if (v->sum->trace_form)
+        return;                  /* such traces hold no system calls                                              */
     text_title(v, "Memory calls", "exact");
     text_number(v, v->sum->syscalls);
     for (size_t i = 0; i < table_rows(t); i++) {

@@ -39,11 +39,10 @@ static void name_mapping(const struct place *p, struct place_name *n)
 struct ranking {
     const char *title;      /* "by walk cycles"                                                                  */
     enum event event, second;
-    const char *certainty;
 };
 static const struct ranking rankings[2] = {
-    { "by walk cycles", EV_WALK_CYCLES, EV_FAULTS, "estimated" },
-    { "by page faults", EV_FAULTS, EV_WALK_CYCLES, "exact" },
+    { "by walk cycles", EV_WALK_CYCLES, EV_FAULTS },
+    { "by page faults", EV_FAULTS, EV_WALK_CYCLES },
 };
 
 struct kind_of_place {
@@ -96,7 +95,7 @@ static void two_rankings(struct text_view *v, const struct kind_of_place *kind, 
         screen_to(&v->screen, k ? middle + 2 : 0);
         screen_printf(&v->screen, k ? BOLD : PLAIN, "%s", k ? kind->title : "");
         screen_printf(&v->screen, PLAIN, " %s", s[k].by->title);
-        screen_printf(&v->screen, DIM, " (%s)%s", s[k].by->certainty, s[k].rows ? "" : ": none");
+        screen_printf(&v->screen, DIM, " (%s)%s", k ? v->sum->kernel_certainty : "estimated", s[k].rows ? "" : ": none");
     }
     text_end(v);
     for (size_t i = 0; i < rows; i++) {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 enum { PACKED_MAX = 2 * FRAME_BYTES_MAX, RESULTS_MAX = 1 << 30, PLACES_FIRST = 1 << 16, SETTINGS_MAX = 1 << 17 };
@@ -264,6 +265,22 @@ static struct decoder *open_file(const char *path, struct decode_error *err)
     d->file_bytes = ftello(d->f);
     rewind(d->f);
     return d;
+}
+
+bool decode_is_recording(const char *path)
+{
+    static const char begins[] = "pagewalk recording ";
+    char head[sizeof begins - 1];
+    struct stat st;
+    FILE *f;
+    bool is;
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return false;
+    if (!(f = fopen(path, "re")))
+        return true;
+    is = fread(head, 1, sizeof head, f) == sizeof head && !memcmp(head, begins, sizeof head);
+    fclose(f);
+    return is;
 }
 
 struct decoder *decode_open(const char *path, struct decode_error *err)

@@ -21,6 +21,8 @@ struct decoded {
     struct trace_event event;              /* EVENT; text lives until the next call                                 */
 };
 
+/* Does it begin as one, of any version?  What can be read only once (a pipe) never is one; what cannot be read may be. */
+bool decode_is_recording(const char *path);
 /* NULL: not a recording, *err says why. */
 struct decoder *decode_open(const char *path, struct decode_error *err);
 /* As it was at the end of the recording's "name\tvalue\n" lines; NULL: there is none of this name. */

@@ -15,25 +15,21 @@
 
 /* ---- accesses ------------------------------------------------------------------------------------------------------ */
 
-static __attribute__((noinline)) void model_access(struct replay *r, const struct replay_place *p, u64 va, u32 bytes)
+__attribute__((noinline)) bool replay_model(struct replay *r, u32 site, u8 kind, u64 va, u32 bytes)
 {
-    r->model_accesses[p->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
-    if (bytes == 1 && mmu_touch(r->mmu, r->cpu, va, (enum mmu_kind)p->kind))
-        return;
-    follow_access(r->follower, va, bytes, p->kind, &r->lines.site[p->site]);
+    r->model_accesses[kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
+    return (bytes == 1 && mmu_touch(r->mmu, r->cpu, va, (enum mmu_kind)kind)) ||
+           follow_access(r->follower, va, bytes, kind, &r->lines.site[site]);
 }
 
 static inline void access_again(struct replay *r, const struct decoded *d)
 {
     const struct replay_place *p = &r->place[d->place];
     u64 va = d->page << PAGE_LG2;
-    struct mmu_mark *m = &r->marks.mark[p->kind][d->page & (MMU_MARKS - 1)];
-    if (LIKELY(m->page == va && !d->crosses)) {
-        *m->used = ++r->clock;
-        r->marked[p->kind == MMU_FETCH ? MMU_SIDE_I : MMU_SIDE_D]++;
-    } else {
-        model_access(r, p, d->crosses ? va + PAGE_BYTES - 1 : va, 1u + d->crosses);
-    }
+    if (RARE(d->crosses))
+        replay_model(r, p->site, p->kind, va + PAGE_BYTES - 1, 2);
+    else if (!replay_marked(r, p->kind, va))
+        replay_model(r, p->site, p->kind, va, 1);
 }
 
 static void new_place(struct replay *r, const struct decoded *d)
@@ -122,15 +118,18 @@ static void fold_call(void *ctx, struct sim_site *s) { lines_fold_call(&((struct
 
 /* ---- beginning --------------------------------------------------------------------------------------------------------- */
 
+/* The trace of another tool has no settings: NULL. */
+static const char *recorded(const struct replay *r, const char *name) { return r->d ? decode_setting(r->d, name) : NULL; }
+
 static u64 setting(const struct replay *r, const char *name, u64 otherwise)
 {
-    const char *text = decode_setting(r->d, name);
+    const char *text = recorded(r, name);
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 static const struct mmu_profile *recorded_profile(struct replay *r)
 {
-    const char *text = decode_setting(r->d, "profile");
+    const char *text = r->d ? recorded(r, "profile") : "skylake";
     struct mmu_profile_error err;
     if (!text)
         return NULL;
@@ -141,7 +140,7 @@ static const struct mmu_profile *recorded_profile(struct replay *r)
 
 static int recorded_thp(const struct replay *r)
 {
-    const char *text = decode_setting(r->d, "thp");
+    const char *text = recorded(r, "thp");
     return text && !strcmp(text, "always") ? MM_THP_ALWAYS : text && !strcmp(text, "madvise") ? MM_THP_MADVISE : MM_THP_NEVER;
 }
 
@@ -156,7 +155,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
     struct sim_config cfg = { 0 };
     r->profile = s->profile ? s->profile : recorded_profile(r);
     r->cpus = s->cpus ? s->cpus : (unsigned)setting(r, "cpus", 1);
-    r->ram_bytes = s->ram_bytes ? s->ram_bytes : setting(r, "ram", 8ull << 30);
+    r->ram_bytes = s->ram_bytes ? s->ram_bytes : setting(r, "ram", r->d ? 8ull << 30 : 64ull << 30);
     if (!r->profile || !r->cpus || r->cpus > 64 || r->ram_bytes & PAGE_MASK_LOW)
         return false;
     cfg.machine.cpus = r->cpus;
@@ -168,6 +167,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = (enum mm_thp)(s->thp >= 0 ? s->thp : recorded_thp(r));
     cfg.kernel.mmap_min_addr = setting(r, "mmap_min_addr", 65536);
+    cfg.kernel.no_zero_page = r->foreign != NULL;
     cfg.kernel.version = s->kernel_version ? s->kernel_version : cfg.kernel.version;
     cfg.kernel.fault_around_bytes = s->fault_around_bytes ? s->fault_around_bytes : cfg.kernel.fault_around_bytes;
     r->block_bytes = sim_bytes(&cfg);
@@ -190,17 +190,33 @@ static bool begin_following(struct replay *r, const struct replay_settings *s)
     return true;
 }
 
+static bool begin_reading(struct replay *r, const char *path, const struct replay_settings *s, struct replay_error *err)
+{
+    struct decode_error why;
+    if (s->form || !decode_is_recording(path))
+        return foreign_begin(r, path, s->form, err);
+    r->d = decode_open(path, &why);
+    if (!r->d)
+        snprintf(err->text, sizeof err->text, "%s %s", path, why.text);
+    else if (s->page_lg2)
+        snprintf(err->text, sizeof err->text, "%s is a recording of pagewalk, whose memory was not mapped with pages of 1 GiB: that is for traces of other tools", path);
+    return r->d && !s->page_lg2;
+}
+
 struct replay *replay_open(const char *path, const struct replay_settings *s, struct replay_error *err)
 {
     struct replay *r = calloc(1, sizeof *r);
-    struct decode_error why;
-    if (!r || !(r->d = decode_open(path, &why))) {
-        snprintf(err->text, sizeof err->text, "%s %s", path, r ? why.text : "cannot be replayed: not enough memory");
-        free(r);
+    if (!r) {
+        snprintf(err->text, sizeof err->text, "%s cannot be replayed: not enough memory", path);
         return NULL;
     }
     r->path = path;
-    if (!begin_session(r, s) || !begin_following(r, s)) {
+    r->settings = *s;
+    if (!begin_reading(r, path, s, err)) {
+        replay_close(r);
+        return NULL;
+    }
+    if (!begin_session(r, s) || !begin_following(r, s) || (r->foreign && !foreign_follow(r))) {
         snprintf(err->text, sizeof err->text, "%s cannot be replayed: %s", path,
                  r->profile ? "no room for the simulated memory; try --ram with a smaller size" : "its CPU profile is not known here");
         replay_close(r);
@@ -211,7 +227,7 @@ struct replay *replay_open(const char *path, const struct replay_settings *s, st
 
 /* ---- running ------------------------------------------------------------------------------------------------------------ */
 
-void replay_run(struct replay *r, void (*progress)(void *ctx, unsigned percent), void *ctx)
+static void run_recording(struct replay *r, void (*progress)(void *ctx, unsigned percent), void *ctx)
 {
     struct decoded d;
     unsigned shown = 0;
@@ -233,9 +249,19 @@ void replay_run(struct replay *r, void (*progress)(void *ctx, unsigned percent),
     lines_fold(&r->lines);
 }
 
+void replay_run(struct replay *r, void (*progress)(void *ctx, unsigned percent), void *ctx)
+{
+    if (r->foreign)
+        foreign_run(r, progress, ctx);
+    else
+        run_recording(r, progress, ctx);
+}
+
 bool replay_whole(const struct replay *r, struct replay_error *err)
 {
     struct decode_error why = { "cannot be replayed: not enough memory" };
+    if (r->foreign)
+        return foreign_replayed(r, err);
     bool good = !r->no_memory && !r->lines.no_memory && decode_whole(r->d, &why);
     if (!good)
         snprintf(err->text, sizeof err->text, "%s %s", r->path, why.text);
@@ -257,5 +283,6 @@ void replay_close(struct replay *r)
     if (r->ram)
         munmap(r->ram, r->ram_bytes);
     decode_close(r->d);
+    foreign_end(r);
     free(r);
 }

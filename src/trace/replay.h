@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * replay.h - runs a recording again, on the same machine and kernel or on others.
+ * replay.h - runs a recording again, on the same machine and kernel or on others; or the trace of another tool.
  *
  * With the settings of the recording the counts are those of the run, to the last one. */
 #ifndef PAGEWALK_TRACE_REPLAY_H
@@ -19,6 +19,8 @@ struct replay_settings {                   /* what is not given is as recorded  
     u32 kernel_version;                    /* 618, 612, 601; 0: 618                                                 */
     u32 fault_around_bytes;                /* 4096: none; 0: Linux's default                                        */
     const char *wish[FOLLOW_WISHES];       /* names of mappings (trace.h); NULL: none                               */
+    const char *form;                      /* of another tool's trace (foreign.h); NULL: told by its content        */
+    unsigned page_lg2;                     /* of the memory of such a trace: 30; 0: as the kernel would             */
 };
 
 /* NULL: not a recording, or not enough memory; *err says what. */

@@ -104,7 +104,7 @@ static void line_row(struct writer *w, struct line l)
 
 /* ---- the rest --------------------------------------------------------------------------------------------------------- */
 
-static void sum_stats(const struct replay *r, struct mmu_stats *sum)
+void replay_stats(const struct replay *r, struct mmu_stats *sum)
 {
     u64 *a = (u64 *)sum;
     *sum = (struct mmu_stats){ 0 };
@@ -118,7 +118,7 @@ static void sum_stats(const struct replay *r, struct mmu_stats *sum)
 static void machine(struct writer *w)
 {
     struct mmu_stats s;
-    sum_stats(w->r, &s);
+    replay_stats(w->r, &s);
     if (!w->instructions) {
         w->skipped[MMU_SIDE_I] = w->r->marked[MMU_SIDE_I];
         w->skipped[MMU_SIDE_D] = w->r->marked[MMU_SIDE_D];
@@ -136,6 +136,7 @@ static void kernel(struct writer *w)
 
 /* Lines that are counted anew; each group is written where its first line stands. */
 static void cpus(struct writer *w) { results_put_count(&w->out, "cpus", "", "", w->r->cpus); }
+static void settings(struct writer *w) { replay_put_settings(w->r, &w->out); }
 static void profile(struct writer *w) { results_put_text(&w->out, "profile", w->r->profile->name); }
 static void profile_title(struct writer *w) { results_put_text(&w->out, "profile.title", w->r->profile->title); }
 static void arrays(struct writer *w) { results_put_arrays(&w->out, w->r->profile); }
@@ -146,6 +147,8 @@ static void mappings(struct writer *w) { results_put_mappings(&w->out, w->r->sim
 static const struct { const char *begins; bool table; void (*write)(struct writer *w); } anew[] = {
     { "text\tprofile\t", false, profile },
     { "text\tprofile.title\t", false, profile_title },
+    { "text\tkernel\t", false, settings },
+    { "text\trecording\t", false, NULL },
     { "count\tcpus\t", false, cpus },
     { "count\ttlb.i.lookups\t", false, machine },
     { "count\ttlb.", false, NULL },
@@ -234,7 +237,7 @@ static void count_skipped(struct writer *w, const char *results)
                              w->r->model_accesses[MMU_SIDE_D];
 }
 
-static void put_end(FILE *f, const char *text, size_t n)
+void replay_put_end(FILE *f, const char *text, size_t n)
 {
     size_t lines = 0;
     for (size_t i = 0; i < n; i++)
@@ -272,6 +275,8 @@ static char *recorded_results(const struct replay *r, size_t *n, struct decode_e
 char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *err)
 {
     struct decode_error why = { "cannot be written: not enough memory" };
+    if (r->foreign)
+        return foreign_results(r, len_bytes, err);
     if (!r->follower || !follow_proc(r->follower)) {
         snprintf(err->text, sizeof err->text, "%s ends before the program began", r->path);
         return NULL;
@@ -290,7 +295,7 @@ char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *e
     count_skipped(&w, recorded);
     rewrite(&w, recorded, recorded + recorded_bytes);
     fflush(w.f);
-    put_end(w.f, text, *len_bytes);
+    replay_put_end(w.f, text, *len_bytes);
     fclose(w.f);
     free(recorded);
     return text;

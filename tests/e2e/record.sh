@@ -3,10 +3,10 @@
 # what a run with that profile gives; cut and damaged files are told from whole ones.
 . "$(dirname "$0")/lib.sh"
 
-# What a replay counts too: not when something happened, nor which process it was.
+# What a replay counts too: not when something happened, nor which process it was, nor what a replay says of itself.
 comparable() {
     awk -F'\t' '$1 == "table" { on = $2 ~ /^(arrays|lines|mappings|faults_by_mapping|syscalls|divergences)$/ }
-        $1 == "count" && $2 ~ /^(pid|parent|timeline.*)$/ || $1 == "end" { next } $1 != "table" && $1 != "row" || on' "$1"
+        $1 == "count" && $2 ~ /^(pid|parent|timeline.*)$/ || $2 ~ /^(recording|setting[.].*)$/ || $1 == "end" { next } $1 != "table" && $1 != "row" || on' "$1"
 }
 same_results() { comparable "$1" > one; comparable "$2" > two; cmp -s one two; }
 equal() { if same_results "$2" "$3"; then ok "$1"; else bad "$1"; diff one two | head -n 4; fi; }

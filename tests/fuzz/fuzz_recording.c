@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     r = replay_open(path, &s, &err);
     if (r) {
         replay_run(r, NULL, NULL);
-        replay_outcome(r, &outcome);
+        replay_outcome(r, 0, &outcome);
         free(replay_results(r, &n, &err));
     }
     replay_close(r);
