@@ -3,7 +3,7 @@
 
 _pagewalk_options() {
     case $1 in
-    run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
+    run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --l1 --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
     replay) echo '--cpu --cpus --thp --kernel --fault-around --ram --pages --format -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
     advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;

@@ -38,8 +38,8 @@ BEGIN {
     below["nested"] = below["profile"] = below["cache"] = below["segment"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
     below["dma"] = "types|hw|linux_mm|kernel"
-    below["results"] = "types|hw|linux_mm|kernel|mmu|trace|sim"
-    below["sim"] = "types|hw|linux_mm|kernel|mmu|trace"
+    below["results"] = "types|cache|hw|linux_mm|kernel|mmu|trace|sim"
+    below["sim"] = "types|cache|hw|linux_mm|kernel|mmu|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/kernel|src/sim)$"
     compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin|emmintrin)[.]h$"
 }

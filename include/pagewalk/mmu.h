@@ -116,6 +116,10 @@ enum mmu_status mmu_translate(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind
  * always while an observer is set, changes nothing and returns false: call mmu_translate(). */
 bool mmu_touch(struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind);
 
+/* Where va is, if an explicit access of this kind would hit the first level in long mode and be let through; changes
+ * nothing.  For caches that are looked up beside the TLB (cache.h). */
+bool mmu_first_level(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, u64 *pa);
+
 /* mmu_translate() for size_bytes (>= 1) starting at va, which may cross into the next page: the first half that fails,
  * else the first half's result. */
 enum mmu_status mmu_access(struct mmu *m, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind, unsigned flags,

@@ -9,6 +9,7 @@
 #ifndef PAGEWALK_SIM_H
 #define PAGEWALK_SIM_H
 
+#include "pagewalk/cache.h"
 #include "pagewalk/kernel.h"
 #include "pagewalk/mmu.h"
 
@@ -133,6 +134,21 @@ struct sim_heat_row { u64 start; const struct sim_heat_cell *cell; };
 /* By address. */
 void sim_each_heat_row(struct sim *s, void (*see)(void *ctx, const struct sim_heat_row *row), void *ctx);
 u64 sim_heat_row_bytes(const struct sim *s);
+
+/* ---- first-level caches (--l1) ------------------------------------------------------------------------------------- *
+ * One for instructions and one for data on each CPU, as the profile says, looked up beside translation.  They see the
+ * accesses that the embedder tells them of: the program's; not the kernel's copies, and not the walker's reads. */
+
+/* From now on.  false: the profile does not know its caches. */
+bool sim_caches_begin(struct sim *s);
+/* An access of the process current on `cpu`, after sim_access() made it: each of its lines. */
+void sim_cache_access(struct sim *s, unsigned cpu, u64 va, u32 size_bytes, enum mmu_kind kind);
+/* Marks (cache.h) for the CPU that runs: i and d; those of the CPU before are unbound. */
+void sim_cache_marks(struct sim *s, unsigned cpu, struct cache_marks *i, struct cache_marks *d);
+/* After each access that reached the machine: drops marks if translations may have changed. */
+void sim_cache_settle(struct sim *s, unsigned cpu);
+/* NULL before sim_caches_begin(). */
+const struct cache *sim_cache(const struct sim *s, unsigned cpu, enum mmu_side side);
 
 /* ---- missing invalidations (--check-flush) ---------------------------------------------------------------------- */
 

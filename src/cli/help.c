@@ -24,6 +24,7 @@ static const char help_run[] =
 "\n"
 "What to find out besides\n"
 "  --heap              which allocation sites' memory was missed and faulted in\n"
+"  --l1                what the first-level caches miss, looked up beside the TLBs\n"
 "  --call-paths[=N]    which calls led to each cost, at most N of them from the start (default 100)\n"
 "\n"
 "What to write\n"

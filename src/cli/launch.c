@@ -137,6 +137,8 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
         add(&a, "--pw-call-paths=%u", o->call_paths);
     if (o->heap)
         add(&a, "--pw-heap=yes");
+    if (o->l1)
+        add(&a, "--pw-l1=yes");
     add(&a, "--pw-name=%s", o->program[0]);
     add(&a, "--pw-thp=%s", thp);
     add(&a, "--pw-mmap-min-addr=%llu", (unsigned long long)mmap_min_addr());

@@ -15,7 +15,7 @@
 
 enum {
     OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_CHECK_KERNEL, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
-    OPT_CALL_PATHS, OPT_HEAP, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND, OPT_FORMAT, OPT_PAGES
+    OPT_CALL_PATHS, OPT_HEAP, OPT_L1, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND, OPT_FORMAT, OPT_PAGES
 };
 
 #define VIEW_OPTIONS \
@@ -130,6 +130,9 @@ static int run_option(int option, struct run_options *o)
     case OPT_HEAP:
         o->heap = true;
         return 0;
+    case OPT_L1:
+        o->l1 = true;
+        return 0;
     case OPT_TRACE_CHILDREN:
         o->trace_children = true;
         return 0;
@@ -160,7 +163,7 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "thp", required_argument, NULL, OPT_THP }, { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
         { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH },
         { "check-kernel", no_argument, NULL, OPT_CHECK_KERNEL }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
-        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { 0 } };
+        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { "l1", no_argument, NULL, OPT_L1 }, { 0 } };
     int option, status;
 
     *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };
@@ -233,6 +236,8 @@ static int replay_option(int option, struct replay_options *o)
         o->thp = *optarg == '2' ? "always" : "never";
         o->page_lg2 = *optarg == '1' ? 30 : 0;
         return one_of("--pages", optarg, pages);
+    case OPT_L1:
+        return bad_usage("replay", "a recording keeps pages, not cache lines; give --l1 to `pagewalk run`");
     default:
         if (!parse_size(optarg, &n) || n < PAGE_BYTES || n > (2u << 20) || (n & (n - 1)))
             return bad_usage("replay", "--fault-around wants a power of two from 4K (none) to 2M, not '%s'", optarg);
@@ -247,7 +252,8 @@ int parse_replay_options(int argc, char **argv, struct replay_options *o)
         { "output", required_argument, NULL, 'o' }, VIEW_OPTIONS, { "cpu", required_argument, NULL, OPT_CPU },
         { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM }, { "thp", required_argument, NULL, OPT_THP },
         { "kernel", required_argument, NULL, OPT_KERNEL }, { "fault-around", required_argument, NULL, OPT_FAULT_AROUND },
-        { "format", required_argument, NULL, OPT_FORMAT }, { "pages", required_argument, NULL, OPT_PAGES }, { 0 } };
+        { "format", required_argument, NULL, OPT_FORMAT }, { "pages", required_argument, NULL, OPT_PAGES },
+        { "l1", no_argument, NULL, OPT_L1 }, { 0 } };
     int option, status;
 
     *o = (struct replay_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES } };

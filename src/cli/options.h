@@ -26,6 +26,7 @@ struct run_options {
     const char *thp;                  /* transparent huge pages; NULL: as this machine has them                   */
     unsigned call_paths;              /* how many calls a path has at most; 0: no paths                          */
     bool heap;                        /* costs by allocation site                                                */
+    bool l1;                          /* first-level caches                                                      */
     bool trace_children, check, check_flush, check_kernel, filter, keep;
     char **program;                   /* the program and its arguments, ended by NULL                             */
 };

@@ -73,6 +73,7 @@ static const struct { const char *name, *path; } short_names[] = {
     { "minor", "faults.minor" }, { "major", "faults.major" },
     { "walk_cycles", "walks.cycles.walk" }, { "walk_reads", "walks.reads" },
     { "walks_i", "walks.instruction.total" }, { "walks_d", "walks.data.total" },
+    { "l1i_cache_miss", "caches.instruction.fetches_missed" }, { "l1d_cache_line_miss", "caches.data.lines_missed" },
     { "l1i_miss", "tlb.l1i.misses" }, { "l1d_miss", "tlb.l1d.misses" },
 };
 

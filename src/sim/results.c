@@ -123,9 +123,10 @@ void results_put_machine(const struct pw_out *out, const struct mmu_stats *s, co
     results_put_count(out, "cycles.stlb", "", "", s->cycles_stlb);
 }
 
+static const char *const repl_name[] = { "LRU", "tree-PLRU", "(MRU+1)%3-PLRU4", "NRU", "random" };
+
 static void array(const struct pw_out *out, const struct mmu_tlb_desc *t)
 {
-    static const char *const repl[] = { "LRU", "tree-PLRU", "(MRU+1)%3-PLRU4", "NRU", "random" };
     static const struct { char name[4]; u8 bit; } ports[] = { { "I", MMU_PORT_I }, { "L", MMU_PORT_LOAD }, { "S", MMU_PORT_STORE } },
                                                   sizes[] = { { "4K", 1 }, { "2M", 2 }, { "1G", 4 } };
     const u64 v[] = { (u64)t->ways * t->sets, t->ways, t->sets };
@@ -144,7 +145,7 @@ static void array(const struct pw_out *out, const struct mmu_tlb_desc *t)
             between = " ";
         }
     NUMBERS(out, v);
-    results_put_string(out, repl[t->repl]);
+    results_put_string(out, repl_name[t->repl]);
     results_put_string(out, t->source);
     results_put_end(out);
 }
@@ -155,6 +156,44 @@ void results_put_arrays(const struct pw_out *out, const struct mmu_profile *p)
     results_put_table(out, "arrays", columns);
     for (unsigned i = 0; i < p->tlbs; i++)
         array(out, &p->tlb[i]);
+}
+
+void results_put_caches(const struct pw_out *out, const struct cache_stats stats[MMU_SIDES], const u64 accesses[MMU_SIDES][2])
+{
+    static const char *const side[] = { "l1.i.", "l1.d." };
+    for (unsigned i = 0; i < MMU_SIDES; i++) {
+        const struct cache_stats *s = &stats[i];
+        results_put_count(out, side[i], i ? "loads" : "fetches", "", accesses[i][0]);
+        results_put_count(out, side[i], i ? "loads_missed" : "fetches_missed", "", s->missed[0]);
+        if (i) {
+            results_put_count(out, side[i], "stores", "", accesses[i][1]);
+            results_put_count(out, side[i], "stores_missed", "", s->missed[1]);
+            results_put_count(out, side[i], "written_back", "", s->written_back);
+        }
+        results_put_count(out, side[i], "lines_missed", "", s->misses[0] + s->misses[1]);
+        results_put_count(out, side[i], "moved", "", s->moved);
+        results_put_count(out, side[i], "synonyms", "", s->synonyms);
+        results_put_count(out, side[i], "homonyms", "", s->homonyms);
+    }
+}
+
+void results_put_cache_arrays(const struct pw_out *out, const struct mmu_profile *p)
+{
+    static const char *const columns[] = { "$name", "$side", "$form", "ways", "sets", "line_bytes", "$replacement", "$source", NULL };
+    static const char *const form[] = { "pipt", "vipt", "vipt_one", "vivt" };
+    results_put_table(out, "caches", columns);
+    for (unsigned i = 0; i < p->caches; i++) {
+        const struct mmu_cache_desc *c = &p->cache[i];
+        const u64 v[] = { c->ways, c->sets, c->line_bytes };
+        results_put_begin(out, "row");
+        results_put_string(out, c->name);
+        results_put_field(out, c->side == MMU_SIDE_I ? "instruction" : "data");
+        results_put_field(out, form[c->form]);
+        NUMBERS(out, v);
+        results_put_string(out, repl_name[c->repl]);
+        results_put_string(out, c->source);
+        results_put_end(out);
+    }
 }
 
 /* ---- the kernel ---------------------------------------------------------------------------------------------------- */

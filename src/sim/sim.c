@@ -16,7 +16,7 @@ static size_t arena_bytes(const struct sim_config *cfg)
 {
     return (size_t)SIM_SITE_COSTS * sizeof(struct sim_cost) + SIM_ROW_SLOTS * sizeof(u16) + SIM_ROWS * sizeof(u64) +
            SIM_ROWS * sizeof(struct sim_mapping) + twin_bytes(cfg->machine.profile, cfg->machine.cpus) + flush_check_bytes(cfg) +
-           timeline_bytes() + where_bytes() + 4096;
+           timeline_bytes() + where_bytes() + caches_bytes(cfg) + 4096;
 }
 
 static bool lay_out(const struct sim_config *cfg, struct layout *l)

@@ -54,6 +54,7 @@ struct sim {
     u64 work;                     /* that it has done                                                          */
     u64 next_close;               /* work at which the open interval ends; ~0 while nobody is watched          */
     u32 heat_column;              /* of the open interval                                                      */
+    struct sim_caches *caches;    /* caches.c; NULL until sim_caches_begin()                                   */
     bool check_flush;             /* the checker for missing invalidations is on                               */
     void (*stale_found)(void *ctx, const struct mmu_stale *u);
     void *stale_ctx;
@@ -80,6 +81,9 @@ size_t flush_check_bytes(const struct sim_config *cfg);
 bool flush_check_begin(struct sim *s, const struct sim_config *cfg); /* false: no memory                           */
 void flush_check_fault(struct sim *s, unsigned cpu, u64 va);
 void flush_check_fault_over(struct sim *s);
+
+/* caches.c */
+size_t caches_bytes(const struct sim_config *cfg);
 
 /* timeline.c, where.c: of the watched process. */
 size_t timeline_bytes(void);

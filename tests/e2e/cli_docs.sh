@@ -9,7 +9,7 @@ keys=$(mktemp)
 complain() { echo "FAILED: $*"; failures=$((failures + 1)); }
 
 for command in run replay whatif advise report diff cpus probe script; do
-    for option in $("$pagewalk" help $command | grep -o -- '--[a-z][a-z-]*' | sort -u); do
+    for option in $("$pagewalk" help $command | grep -o -- '--[a-z][a-z0-9-]*' | sort -u); do
         sed 's/\\-/-/g' "$root/man/pagewalk.1" | grep -q -- "$option" || complain "$option of $command is not in the manual page"
         sed -n "/^    $command) echo/p" "$root/completion/pagewalk.bash" | grep -q -- "$option\\( \\|'\\)" ||
             [ "$command $option" = 'cpus --cpu' ] || complain "$option of $command is not completed"

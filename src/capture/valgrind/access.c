@@ -6,6 +6,7 @@
  * difference), or the program is about to get that signal (nothing to do: Valgrind delivers it). */
 #include "calls.h"
 #include "heap.h"
+#include "l1.h"
 
 /* follow.c asks. */
 bool cap_mend(void *ctx, const struct sim_outcome *out)
@@ -52,6 +53,13 @@ ALWAYS Bool make_access(Addr va, const struct cap_site *site)
     return touched(va, site->size_bytes, site->kind) || model_access(va, site->size_bytes, site->kind, site->ip);
 }
 
+/* The lines that instrumented code compares with next are right. */
+ALWAYS void settle_lines(void)
+{
+    if (UNLIKELY(cap.opt.l1))
+        sim_cache_settle(cap.sim, cap.cpu);
+}
+
 /* The instrumented code will leave a number at the mark of va's page, as for an access it skipped: so the page must be the
  * last that was touched, or not marked. */
 ALWAYS void settle(Addr va, UWord bytes, enum mmu_kind kind)
@@ -59,6 +67,7 @@ ALWAYS void settle(Addr va, UWord bytes, enum mmu_kind kind)
     if (UNLIKELY(cap_marks.mark[kind][va >> PAGE_LG2 & (MMU_MARKS - 1)].page != page_down(va) ||
                  (va & PAGE_MASK_LOW) + bytes > PAGE_BYTES))
         mmu_unmark(&cap_marks, kind, va);
+    settle_lines();
 }
 
 /* ---- plain accesses: one function for each size and kind --------------------------------------------------------- */
@@ -127,6 +136,7 @@ VG_REGPARM(2) void cap_access_conditional(Addr va, struct cap_site *site)
     site->executed++;
     sample(va);
     make_access(va, site);
+    settle_lines();
 }
 
 void cap_kernel_touch(Addr va, SizeT len_bytes, Bool write)

@@ -5,6 +5,7 @@
  * execve takes on the program's behalf, in the kernel's order: the argument pages, the tails of .bss that are cleared,
  * the tables on the stack (docs/linux-facts.md). */
 #include "cap.h"
+#include "l1.h"
 
 extern Addr VG_(brk_base);              /* core: where the data segment begins */
 
@@ -125,6 +126,7 @@ void cap_begin(ThreadId tid)
     map_program(sp);
     cap_event(&(struct trace_event){ .type = TRACE_RUN });
     mmu_bind_marks(cap.mmu, 0, &cap_marks);
+    cap_l1_switch();
     cap.running = True;
     cap.entry = aux_value(sp, AT_ENTRY);
     exec_faults(sp);

@@ -44,6 +44,7 @@ struct cap_options {
     const HChar *thp;
     ULong mmap_min_addr, max_map_count;
     Bool heap;              /* costs by allocation site                                                       */
+    Bool l1;                /* first-level caches                                                             */
     Int call_paths;         /* how many calls a path has at most; 0: no paths                                 */
 };
 

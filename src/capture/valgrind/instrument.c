@@ -23,9 +23,13 @@
  *
  * Accesses that follow each other at constant distances share one check (plan.c).
  *
+ * With --l1 each access is checked once more, for its line (cache.h, "marks"), after its page was; each instruction, when it
+ * is not in the line fetched last.
+ *
  * With --pw-filter=no every access and every fetch calls the model; the counts must come out the same. */
 #include "calls.h"
 #include "heap.h"
+#include "l1.h"
 #include "plan.h"
 #include "starts.h"
 #include "trace/ring.h"
@@ -42,6 +46,7 @@ static struct {
     UInt uses, regions;      /* numbers left so far; regions done                                                   */
     struct cap_site *site;   /* the next free one                                                                   */
     Addr page;               /* of the last fetch                                                                   */
+    Addr line;               /* --l1: of the last fetch                                                             */
     IRExpr *log;             /* --record: where the block's words begin                                             */
     UInt words, slots;       /* --record: written, described so far                                                 */
     Addr insn, insn_end;     /* the last instruction, and the one behind it                                         */
@@ -273,6 +278,63 @@ static void emit_fetch(Addr ip, Addr va)
         emit_use(word((UWord)&mark->used));
 }
 
+/* ---- lines (--l1) ---------------------------------------------------------------------------------------------------- */
+
+static IRExpr *line_mark(const u64 *marks, IRExpr *va, UInt line_bytes)
+{
+    UInt shift = (UInt)__builtin_ctz(line_bytes) - 3;
+    return load(field(bin(Iop_And64, bin(Iop_Shr64, va, IRExpr_Const(IRConst_U8((UChar)shift))), word((CACHE_MARKS - 1) * 8)), marks));
+}
+
+static void emit_line_call(IRExpr *va, UInt size_bytes, UChar kind, IRExpr *guard)
+{
+    emit_call(cap_l1_access, mkIRExprVec_2(va, word(cap_l1_what(size_bytes, kind))), 2, guard);
+}
+
+/* Made already, as far as its page goes. */
+static void emit_line_access(const struct planned *p)
+{
+    UInt line = cap_l1_line_bytes(MMU_SIDE_D);
+    struct cache_marks *marks = &cap_lines[MMU_SIDE_D];
+    IRExpr *into, *guard = p->guard;
+    if (!guard && cap.opt.filter && p->size_bytes <= line) {
+        into = bin(Iop_Sub64, p->va, line_mark(p->kind == MMU_STORE ? marks->store : marks->load, p->va, line));
+        guard = assign(Ity_I1, IRExpr_Binop(Iop_CmpLT64U, word(line - p->size_bytes), into));
+    }
+    emit_line_call(p->va, p->size_bytes, p->kind, guard);
+}
+
+static IRExpr *line_missing(Addr line_va)
+{
+    UInt line = cap_l1_line_bytes(MMU_SIDE_I);
+    const u64 *mark = &cap_lines[MMU_SIDE_I].load[line_va / line & (CACHE_MARKS - 1)];
+    return assign(Ity_I1, IRExpr_Binop(Iop_CmpNE64, load(word((UWord)mark)), word(line_va)));
+}
+
+/* One access for each instruction, as long as it is; one inside the line fetched last changes nothing. */
+static void emit_line_fetch(Addr ip, UInt len)
+{
+    UInt line = cap_l1_line_bytes(MMU_SIDE_I);
+    Addr first, last;
+    IRExpr *guard = NULL;
+    len = len ? len : 1;
+    first = ip & ~(Addr)(line - 1);
+    last = (ip + len - 1) & ~(Addr)(line - 1);
+    if (cap.opt.filter && first == last && first == now.line)
+        return;
+    if (cap.opt.filter && last - first <= line) {
+        guard = line_missing(last);
+        if (first != last) {
+            IRExpr *both = bin(Iop_Or64, assign(Ity_I64, IRExpr_Unop(Iop_1Uto64, guard)), assign(Ity_I64, IRExpr_Unop(Iop_1Uto64, line_missing(first))));
+            guard = assign(Ity_I1, IRExpr_Binop(Iop_CmpNE64, both, word(0)));
+        }
+    }
+    emit_line_call(word(ip), len, MMU_FETCH, guard);
+    now.line = last;
+}
+
+/* ---- fetches --------------------------------------------------------------------------------------------------------- */
+
 /* The fetch checks of one instruction. */
 static void emit_fetches(Addr ip, UInt len)
 {
@@ -308,7 +370,7 @@ static void emit_block(const IRSB *in, Int first)
     const ULong *counter = now.block->executed;
     IRConst *number = emit_record_begin();
     UInt a = 0;
-    now.page = 1; /* no page starts there */
+    now.page = now.line = 1; /* none starts there */
     now.uses = now.regions = 0;
     now.stored_end = False;
     now.clock = assign(Ity_I64, IRExpr_Get(now.shadow + CAP_CLOCK_AT, Ity_I64));
@@ -322,6 +384,8 @@ static void emit_block(const IRSB *in, Int first)
             if (cap.opt.heap && i == first)
                 emit_alloc_enter(st->Ist.IMark.addr);
             emit_fetches(st->Ist.IMark.addr, st->Ist.IMark.len);
+            if (cap.opt.l1)
+                emit_line_fetch(st->Ist.IMark.addr, st->Ist.IMark.len);
             continue;
         }
         for (; a < plan.accesses && plan.access[a].stmt == i; a++) {
@@ -331,6 +395,8 @@ static void emit_block(const IRSB *in, Int first)
                 emit_word(p->guard ? assign(Ity_I64, IRExpr_ITE(p->guard, p->va, word(RING_SKIPPED))) : p->va);
                 emit_access(in, p, site);
             }
+            if (cap.opt.l1)
+                emit_line_access(p);
         }
         if (st->tag == Ist_Exit) {
             emit_clock();

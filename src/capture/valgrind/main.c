@@ -7,6 +7,7 @@
 #include "forks.h"
 #include "starts.h"
 #include "heap.h"
+#include "l1.h"
 
 struct cap_state cap;
 
@@ -32,6 +33,7 @@ static Bool option(const HChar *arg)
     else if VG_STR_CLO(arg, "--pw-max-map-count", number) { cap.opt.max_map_count = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BOOL_CLO(arg, "--pw-heap", cap.opt.heap) {}
+    else if VG_BOOL_CLO(arg, "--pw-l1", cap.opt.l1) {}
     else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
     else return False;
     return True;
@@ -153,6 +155,7 @@ static void begin_session(void)
     begin_following();
     if (cap.opt.check && !sim_check_begin(cap.sim))
         cannot_begin("no room for the twin of --check; try --ram with a smaller size");
+    cap_l1_begin();
     sim_watch(cap.sim, follow_proc(cap.follower));
     sim_on_fault(cap.sim, fault_seen, NULL);
     cap_check_flushes();
@@ -204,6 +207,7 @@ void cap_start_counting_anew(void)
     cap_totals = (struct cap_totals){ 0 };
     for (Int c = 0; c < cap.opt.cpus; c++)
         counted_before[c] = *mmu_stats(cap.mmu, (unsigned)c);
+    cap_l1_forget();
     cap.slow[0] = cap.slow[1] = 0;
     cap.kernel_pages = cap.children = 0;
     cap.threads = cap.alive = 1; /* only the thread that forked lives on in the child */
@@ -234,6 +238,7 @@ void cap_switch_to(ThreadId tid)
     cap.cpu = cpu;
     cap_event1(TRACE_CPU, cpu);
     mmu_bind_marks(cap.mmu, cpu, &cap_marks);
+    cap_l1_switch();
 }
 
 /* Instrumented code keeps two words in the thread's shadow registers, which it reaches with one instruction each: the

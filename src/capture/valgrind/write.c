@@ -2,6 +2,7 @@
  * write.c - the results file (docs/formats.md), written once, when the process ends. */
 #include "calls.h"
 #include "heap.h"
+#include "l1.h"
 #include "put.h"
 #include "starts.h"
 #include "pub_tool_xarray.h"
@@ -72,6 +73,7 @@ static void write_machine(void)
     cap_machine_stats(&s);
     results_put_machine(&put_out, &s, skipped);
     put_count("cycles.base", cap_totals.instructions);
+    cap_l1_put();
 }
 
 static void write_kernel(void)
@@ -162,6 +164,8 @@ void cap_write_results(void)
     write_kernel();
     write_arguments();          /* may be long: what cap_read_results_before_exec() looks for comes first */
     results_put_arrays(&put_out, cap.profile);
+    if (cap.opt.l1)
+        results_put_cache_arrays(&put_out, cap.profile);
     results_put_syscalls(&put_out, cap.follower);
     results_put_divergences(&put_out, cap.follower);
     cap_put_flush_table();
