@@ -338,6 +338,8 @@ struct quirks {
     bool barrier_asks;        /* 6.3: membarrier tells what was registered                                      */
     bool mmap_gathers_first;  /* 6.12: what MAP_FIXED replaces is cut off before RLIMIT_AS is looked at         */
     bool uffd_wp_many;        /* 6.3: write protection over several mappings in one call                        */
+    bool uffd_continue_wp;    /* 6.4: UFFDIO_CONTINUE can write-protect                                          */
+    bool uffd_prepares_first; /* 6.9: a fill that is then refused has made its mapping's family already         */
     bool uffd_checks_source;  /* UFFDIO_COPY looks at the source's range first: seen in 6.18, not in 6.12       */
     bool exec_key_early;      /* 6.10: mmap takes the key of execute-only memory before it looks for an address    */
     bool scan_guards;         /* 6.15: PAGEMAP_SCAN knows guard regions                                         */

@@ -172,16 +172,23 @@ static long fill_page(const struct filling *f, u64 dst, u64 src)
 
 /* ---- the range ---------------------------------------------------------------------------------------------------- */
 
+/* A private page needs its mapping's family.  false: no memory. */
+static bool prepare(const struct filling *f, bool now)
+{
+    return !now || (f->v->flags & VM_SHARED) || anon_vma_prepare(f->v);
+}
+
 /* mfill_atomic(): bytes filled, or the error of the first page. */
 static long fill(struct filling *f)
 {
+    bool first = f->u->k->q.uffd_prepares_first;
     u64 done = 0;
     long r = 0;
 
     f->v = vma_at(f->u->mm, f->dst);
     if (!f->v)
         return -MM_ENOENT;
-    if (!(f->v->flags & VM_SHARED) && !anon_vma_prepare(f->v)) /* before anything else is looked at */
+    if (!prepare(f, first))
         return -MM_ENOMEM;
     if (f->dst + f->len > f->v->end || !f->v->uffd)
         return -MM_ENOENT;
@@ -189,6 +196,8 @@ static long fill(struct filling *f)
         return -MM_EINVAL;
     if (!(vma_is_anon(f->v) || vma_is_shmem(f->v)) || (f->what == FILL_CONTINUE && !vma_is_shmem(f->v)))
         return -MM_EINVAL;
+    if (!prepare(f, !first))
+        return -MM_ENOMEM;
     while (done < f->len && !r) {
         r = fill_page(f, f->dst + done, f->src + done);
         done += r ? 0 : PAGE_BYTES;
@@ -239,7 +248,7 @@ long mm_uffd_continue(struct proc *caller, struct mm_uffd *u, u64 start, u64 len
 {
     struct filling f = { .caller = caller, .u = u, .what = FILL_CONTINUE, .dst = start, .len = len };
 
-    return request(&f, mode, MM_UFFD_COPY_DONTWAKE | MM_UFFD_COPY_WP, done);
+    return request(&f, mode, MM_UFFD_COPY_DONTWAKE | (u->k->q.uffd_continue_wp ? MM_UFFD_COPY_WP : 0), done);
 }
 
 long mm_uffd_poison(struct proc *caller, struct mm_uffd *u, u64 start, u64 len, u64 mode, s64 *done)

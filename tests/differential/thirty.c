@@ -525,6 +525,14 @@ static void way_fork_exec(void)
 
 /* ---- the kernel's own accesses ------------------------------------------------------------------------------- */
 
+/* The core announces a read of the range; the kernel looks only at page tables. */
+static void way_msync_untouched(void)
+{
+    char *p = map(PLACE2, N, RW, MAP_SHARED, file_fd, 0);
+    must(msync(anon(N), N * PAGE, MS_ASYNC), "msync");
+    must(msync(p, N * PAGE, MS_SYNC), "msync");
+}
+
 static void way_read_into(void)
 {
     char *p = anon(N);
@@ -648,7 +656,7 @@ static const struct way { const char *name; void (*run)(void); } ways[] = {
     WAY(shared_anon), WAY(shared_anon_fork),
     WAY(fork), WAY(fork_parent_writes), WAY(fork_reuse), WAY(fork_child_writes), WAY(fork_both_write),
     WAY(fork_refault), WAY(fork_twice), WAY(fork_exec),
-    WAY(read_into), WAY(write_from), WAY(stat_into), WAY(mincore_into), WAY(read_into_guard),
+    WAY(read_into), WAY(write_from), WAY(stat_into), WAY(mincore_into), WAY(msync_untouched), WAY(read_into_guard),
     WAY(sigsegv), WAY(sigbus), WAY(sigsegv_repair), WAY(anon_code),
 #undef WAY
 };

@@ -84,7 +84,7 @@ for version in "$@"; do
         case $(endings "$log" | sed -n "s/^$name //p") in
         0) passed=$((passed + 1)) ;;
         77) skipped=$((skipped + 1)) ;;
-        "") failed=$((failed + 1)); echo "  $name: did not end; see $log"; tail -3 "$log" "$log.qemu" ;;
+        "") failed=$((failed + 1)); echo "  $name: did not end; see $log"; tail -n 3 "$log" "$log.qemu" ;;
         *) failed=$((failed + 1)); echo "  $name: failed" ;;
         esac
     done
