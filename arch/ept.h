@@ -10,6 +10,8 @@
 #define EPT_W (1ull << 1)
 #define EPT_X (1ull << 2)  /* with mode-based execute: for supervisor-mode linear addresses                      */
 #define EPT_MT_SHIFT 3     /* memory type of a leaf, three bits                                                  */
+#define EPT_MT (7ull << EPT_MT_SHIFT)
+#define EPT_MT_WB (6ull << EPT_MT_SHIFT)
 #define EPT_IPAT (1ull << 6)
 #define EPT_PS (1ull << 7)
 #define EPT_A (1ull << 8)

@@ -16,6 +16,7 @@
 
 #include "arch/x86_pte.h"
 #include "machine/batch.h"
+#include "nested.h"
 #include "streams.h"
 #include "walkers.h"
 
@@ -259,7 +260,9 @@ int main(int argc, char **argv)
         measure(&s[i], rounds);
         free(s[i].record);
     }
-    if (!only_stream)
+    if (!only_stream) {
         measure_walkers(rounds);
+        measure_nested(rounds);
+    }
     return 0;
 }

@@ -16,7 +16,8 @@ struct mode {
     u64 leaf[MAX_LEVELS];    /* a present entry with one of these bits maps a page (level 0: P itself)            */
     u64 mbz[MAX_LEVELS][2];  /* [level][is a leaf]: bits that must be zero in a present entry                     */
     u64 present;             /* an entry with none of these bits is not present: P; R and W of second-level entries */
-    u64 usual[MAX_LEVELS];   /* of these bits P alone is set: a table, at level 0 a page, and nothing is reserved */
+    u64 usual[MAX_LEVELS];   /* of these bits P alone is set: a table, at level 0 a page, and nothing is reserved.
+                                EPT: R alone, and of a page the memory type WB                                    */
     u64 addr_mask;           /* the table address in an entry and in CR3                                          */
     u64 needs_read;          /* EPT: misconfigured with one of these and no R; else 0                             */
     u64 pcid_tag;            /* the current PCID as TLB and PSC tags carry it (tlb.h)                             */

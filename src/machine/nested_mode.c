@@ -35,5 +35,6 @@ void nested_mode_ept(struct mode *mode, const struct part *part, u32 features, u
         mode->leaf[l] = l == 0 ? mode->present : large ? EPT_PS : 0;
         mode->mbz[l][0] = ~claimed(&f, l, T);
         mode->mbz[l][1] = ~claimed(&f, l, L);
+        mode->usual[l] = EPT_R | mode->mbz[l][l == 0] | (l == 0 ? EPT_MT : 0);
     }
 }

@@ -111,15 +111,17 @@ static struct walk_start start_below(const struct nested *n, u64 path, u32 level
 {
     struct walk_start s = { .table = path & DATA_PA, .level = (u8)(level - 1) };
     if (n->kind == MMU_EPT)
-        s.all = (path & (EPT_R | EPT_W | EPT_X)) | (path >> 3 & 1) << EPT_XU_BIT;
+        s.all = (path & (EPT_R | EPT_W | EPT_X)) | (path >> 3 & 1) << EPT_XU_BIT | n->accessed;
     else
-        s.all = (path & N_W ? X86_PTE_RW : 0) | (path & N_U ? X86_PTE_US : 0);
+        s.all = (path & N_W ? X86_PTE_RW : 0) | (path & N_U ? X86_PTE_US : 0) | n->accessed;
     s.any = n->kind == MMU_EPT || path & N_X ? 0 : X86_PTE_XD;
     return s;
 }
 
 static void keep_structures(struct nested *n, u64 gpa, const struct walk_start *s, const struct walk *w)
 {
+    if (!n->psc.n)
+        return;
     u64 all = s->all, any = s->any;
     for (u32 level = w->top; level > w->last; level--) {
         all &= w->entry[level];
@@ -164,7 +166,7 @@ static void walk(struct guest_access *g, const struct nested_ask *ask, const str
     if (ask->gpa >> n->gpa_lg2)
         *w = (struct walk){ .top = s->level, .last = s->level, .verdict = MMU_STEP_NOT_PRESENT, .no_read = true };
     else if (n->kind == MMU_EPT)
-        walk_levels(g->m, &n->mode, ask->gpa, s, w, FORMAT_EPT, NULL);
+        walk_down_ept(g->m, &n->mode, ask->gpa, s, w);
     else
         walk_down(g->m, &n->mode, ask->gpa, s, w);
     count(g, ask, w);
@@ -212,6 +214,8 @@ static bool mark(struct guest_access *g, const struct nested_ask *ask, struct wa
 {
     const struct nested *n = g->c->nested;
     u32 missing = 0;
+    if (LIKELY((w->all & n->accessed) == n->accessed && marked(n, ask, w, w->last) == w->entry[w->last]))
+        return true;
     for (u32 level = w->last; level <= w->top; level++)
         missing |= (u32)(marked(n, ask, w, level) != w->entry[level]) << level;
     if (!missing)

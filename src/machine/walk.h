@@ -46,6 +46,7 @@ static inline bool ept_misconfigured(const struct mode *mode, u64 e, bool leaf)
 }
 
 enum format { FORMAT_X86, FORMAT_EPT };
+#define EPT_USUAL_LEAF (EPT_R | EPT_MT_WB) /* P of x86-64 is R of EPT, where tables are meant                        */
 
 /* Judges one entry; the walk goes on when the verdict is MMU_STEP_NEXT. */
 static inline __attribute__((always_inline)) enum mmu_step_verdict walk_judge_as(const struct mode *mode, u64 e, u32 level, enum format format)
@@ -79,7 +80,7 @@ static inline void walk_ended(struct walk *w, u64 all, u64 any, u32 top, u32 las
 /* One level of walk_down() on the common path; the level is a constant where this is called.  False: the entry is unusual,
  * or not in RAM. */
 static inline __attribute__((always_inline)) bool walk_step(const struct mmu *m, const struct mode *mode, u64 va, u32 level, u64 *table,
-                                                            struct walk *w)
+                                                            struct walk *w, enum format format)
 {
     u64 pa = *table + (va >> (12 + 9 * level) & 511) * 8, e;
     if (RARE(pa >= m->ram_bytes))
@@ -87,7 +88,7 @@ static inline __attribute__((always_inline)) bool walk_step(const struct mmu *m,
     __builtin_memcpy(&e, m->ram + pa, sizeof e);
     w->pa[level] = pa;
     w->entry[level] = e;
-    if (RARE((e & mode->usual[level]) != X86_PTE_P))
+    if (RARE((e & mode->usual[level]) != (format == FORMAT_EPT && !level ? EPT_USUAL_LEAF : X86_PTE_P)))
         return false;
     *table = e & mode->addr_mask;
     return true;
@@ -95,12 +96,12 @@ static inline __attribute__((always_inline)) bool walk_step(const struct mmu *m,
 
 /* The walk down to a small page, all entries usual.  False: it is another; what w holds means nothing. */
 static inline __attribute__((always_inline)) bool walk_usual(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
-                                                             struct walk *w)
+                                                             struct walk *w, enum format format)
 {
     u64 table = s->table, all = s->all, any = s->any;
 #define LEVEL(level) \
     case level: \
-        if (!walk_step(m, mode, va, level, &table, w)) \
+        if (!walk_step(m, mode, va, level, &table, w, format)) \
             return false; \
         all &= w->entry[level]; \
         any |= w->entry[level];
@@ -112,7 +113,7 @@ static inline __attribute__((always_inline)) bool walk_usual(const struct mmu *m
     default: break;
     }
 #undef LEVEL
-    if (!walk_step(m, mode, va, 0, &table, w))
+    if (!walk_step(m, mode, va, 0, &table, w, format))
         return false;
     walk_ended(w, all, any, s->level, 0, MMU_STEP_LEAF);
     return true;
@@ -149,9 +150,17 @@ static inline __attribute__((always_inline)) void walk_levels(const struct mmu *
 static inline void walk_down(const struct mmu *m, const struct mode *mode, u64 va, const struct walk_start *s,
                              struct walk *w)
 {
-    if (LIKELY(walk_usual(m, mode, va, s, w)))
+    if (LIKELY(walk_usual(m, mode, va, s, w, FORMAT_X86)))
         return;
     walk_levels(m, mode, va, s, w, FORMAT_X86, NULL);
+}
+
+static inline void walk_down_ept(const struct mmu *m, const struct mode *mode, u64 gpa, const struct walk_start *s,
+                                 struct walk *w)
+{
+    if (LIKELY(walk_usual(m, mode, gpa, s, w, FORMAT_EPT)))
+        return;
+    walk_levels(m, mode, gpa, s, w, FORMAT_EPT, NULL);
 }
 
 static inline struct walk_start walk_root(const struct cpu *c)
