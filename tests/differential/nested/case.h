@@ -17,11 +17,11 @@ enum nested_params { PARAMS_EPT = 8, PARAMS_NPT = 16 }; /* flags of struct param
 
 /* What the processor can do beside baremetal's features. */
 enum nested_feature { NESTED_EXECUTE_ONLY = 1 << 16, NESTED_AD = 1 << 17, NESTED_MODES = 1 << 18, NESTED_1G = 1 << 19,
-                      NESTED_2M = 1 << 20, NESTED_INFO = 1 << 21 };
+                      NESTED_2M = 1 << 20, NESTED_INFO = 1 << 21, NESTED_LOGS = 1 << 22 };
 
 #define FIXED ((u64)16 << 20)
 enum fixed_page { FIXED_NESTED_PDPT, FIXED_NESTED_PD, FIXED_PDPT, FIXED_PD, FIXED_PT, FIXED_STUBS, FIXED_PML4, FIXED_PT_32,
-                  FIXED_PAGES };
+                  FIXED_LOG, FIXED_PAGES };
 static inline u64 fixed_page(enum fixed_page n) { return FIXED + (u64)n * 4096; }
 /* Where the stubs are for CPL 0 and CPL 3. */
 static inline u64 stubs_va(int format, bool user)

@@ -11,6 +11,8 @@ static const struct nested_named named[] = {
     { DEPARTS_BIT_12_IGNORED, WHO_BOCHS, "bit 12 of an EPT entry for a large page is not reserved" },
     { DEPARTS_PDPTE_A, WHO_QEMU, "A is set in a PDPTE of PAE paging" },
     { DEPARTS_PDPTE_LOW_BITS, WHO_QEMU, "bits 8:5 and 2:1 of a PDPTE of PAE paging are not reserved" },
+    { DEPARTS_LOG_TO_THE_BYTE, WHO_BOCHS, "the page-modification log has addresses, not pages" },
+    { DEPARTS_LOG_FULL_ANYHOW, WHO_BOCHS, "a full page-modification log refuses accesses that set neither A nor D" },
     { DEPARTS_PDPTES_LOADED, WHO_BOCHS, "PDPTEs are loaded when the guest is entered" },
 };
 enum { NAMED = sizeof named / sizeof *named };

@@ -17,12 +17,14 @@ static void make_cpu(struct gen *g)
         .has_1g = f & NESTED_1G, .no_2m = !(f & NESTED_2M), .ad = f & NESTED_AD && chance(g, 60),
         .modes = f & NESTED_MODES && chance(g, 50), .execute_only = f & NESTED_EXECUTE_ONLY, .info = f & NESTED_INFO,
         .nxe = chance(g, 80),
+        .log_index = chance(g, 70) ? below(g, 512) : chance(g, 70) || !g->code ? below(g, 4) : 512 + below(g, 65536 - 512),
         .guest = { .amd = g->p->flags & PARAMS_NPT, .has_1g = f & PART_1G, .maxphyaddr = g->part->maxphyaddr,
                    .la57 = f & PART_LA57 && chance(g, 30), .wp = chance(g, 70), .smep = f & PART_SMEP && chance(g, 40),
                    .smap = f & PART_SMAP && chance(g, 40), .nxe = chance(g, 75) },
     };
     cpu->format = chance(g, 70) ? GUEST_LONG : 1 + (int)below(g, 3);
     cpu->pse36 = true;
+    cpu->logs = cpu->ad && f & NESTED_LOGS && chance(g, 50);
     cpu->pse = cpu->format == GUEST_32 && chance(g, 70);
     if (cpu->format != GUEST_LONG)
         cpu->guest.la57 = false;

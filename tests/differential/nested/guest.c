@@ -2,7 +2,7 @@
  * guest.c - plays the cases on the emulated processor and tells by port E9h, in lines of words in base 16:
  *
  *   H <maxphyaddr> <features>                      once, first
- *   D <case> <step> <outcome> <error> <address> <linear> <value> <data> <entries...>
+ *   D <case> <step> <outcome> <error> <address> <linear> <value> <logged> <log> <data> <entries...>
  *                                                  an access that the manual does not permit, with everything it left; ends its
  *                                                  case.  With PARAMS_FULL: every access
  *   B <case> <digest>                              the last case of a block, and the digest of all accesses in it
@@ -55,11 +55,11 @@ static bool accessed(void *ctx, const struct nested_case *c, u32 step, const str
     r->outcome[got->raw.outcome % OUTCOMES]++;
     r->digest = nested_digest(r->digest, x, got);
     if (r->full || !ok) {
-        u64 words[8 + NESTED_ENTRIES] = { c->number, step, got->raw.outcome, got->raw.error, got->raw.address, got->raw.linear,
-                                          got->raw.value, got->data };
+        u64 words[TOLD_WORDS + NESTED_ENTRIES] = { c->number, step, got->raw.outcome, got->raw.error, got->raw.address, got->raw.linear,
+                                          got->raw.value, got->raw.logged, got->raw.log, got->data };
         for (u32 i = 0; i < got->entries; i++)
-            words[8 + i] = got->entry[i];
-        put_line('D', words, 8 + got->entries);
+            words[TOLD_WORDS + i] = got->entry[i];
+        put_line('D', words, TOLD_WORDS + got->entries);
     }
     return ok;
 }

@@ -19,7 +19,7 @@
 #include "model.h"
 #include "tests/differential/baremetal/emulator.h"
 
-enum { MAX_WORDS = 8 + NESTED_ENTRIES, OUTCOMES = 16, NAMES = 16, BLOCK = 500, SILENCE_SECONDS = 120 };
+enum { MAX_WORDS = TOLD_WORDS + NESTED_ENTRIES, OUTCOMES = 16, NAMES = 16, BLOCK = 500, SILENCE_SECONDS = 120 };
 
 struct options { const char *image; const struct way *way; u64 cases, seed, first, show; bool full; };
 struct told { u64 number; u32 step; struct nested_seen got; };
@@ -41,13 +41,13 @@ struct run {
 
 static const char *const outcome_name[OUTCOMES] = {
     [ORACLE_DONE] = "done", [ORACLE_PF] = "#PF", [ORACLE_GP] = "#GP", [ORACLE_SS] = "#SS", [NESTED_VIOLATION] = "EPT violation",
-    [NESTED_MISCONFIGURATION] = "EPT misconfiguration", [NESTED_PAGE_FAULT] = "nested page fault", [NESTED_LOST] = "something else",
+    [NESTED_MISCONFIGURATION] = "EPT misconfiguration", [NESTED_PAGE_FAULT] = "nested page fault", [NESTED_LOG_FULL] = "log full", [NESTED_LOST] = "something else",
 };
 
 static void show_seen(const char *who, const struct nested_seen *g)
 {
-    printf("    %-9s %s %" PRIx64 " address %" PRIx64 " linear %" PRIx64 " value %" PRIx64 " data %" PRIx64 "\n      ", who,
-           outcome_name[g->raw.outcome % OUTCOMES], g->raw.error, g->raw.address, g->raw.linear, g->raw.value, g->data);
+    printf("    %-9s %s %" PRIx64 " address %" PRIx64 " linear %" PRIx64 " value %" PRIx64 " logged %" PRIu64 " log %" PRIx64 " data %" PRIx64 "\n      ", who,
+           outcome_name[g->raw.outcome % OUTCOMES], g->raw.error, g->raw.address, g->raw.linear, g->raw.value, g->raw.logged, g->raw.log, g->data);
     for (u32 i = 0; i < g->entries; i++)
         printf(" %" PRIx64, g->entry[i]);
     printf("\n");
@@ -73,10 +73,12 @@ static void show(const struct run *r, const struct nested_difference *d, const s
 /* ---- one access ---------------------------------------------------------------------------------------------------- */
 
 /* Memory becomes what it was before the access; the case ends. */
-static void before(struct run *r, const struct nested_expected *x)
+static void before(struct run *r, const struct nested_difference *d)
 {
+    const struct nested_expected *x = d->x;
     for (u32 i = x->answer.entries; i-- > 0;)
         nested_memory(r->model)[x->answer.entry[i].pa / 8] = x->answer.entry[i].before;
+    nested_put_data(r->model, d->c, d->s);
 }
 
 static bool accessed(void *ctx, const struct nested_case *c, u32 step, const struct nested_expected *x, const struct nested_seen *model)
@@ -95,7 +97,7 @@ static bool accessed(void *ctx, const struct nested_case *c, u32 step, const str
     r->taken++;
     if (nested_permitted(x, d.got)) /* --full told it */
         return true;
-    before(r, x);
+    before(r, &d);
     u32 departs = nested_named(r->model, &d);
     for (u32 i = 0; nested_named_at(i); i++)
         r->named[i] += (nested_named_at(i)->departs & departs) != 0;
@@ -138,10 +140,10 @@ static void finish_block(struct run *r, u64 last, u64 digest)
 static bool keep(struct run *r, const u64 *w, u32 n)
 {
     struct told *t = &r->told[r->tolds];
-    if (r->tolds++ == BLOCK || n < 8)
+    if (r->tolds++ == BLOCK || n < TOLD_WORDS)
         return false;
-    *t = (struct told){ w[0], (u32)w[1], { { w[2], w[3], w[4], w[5], w[6] }, w[7], { 0 }, n - 8 } };
-    memcpy(t->got.entry, w + 8, (n - 8) * sizeof *w);
+    *t = (struct told){ w[0], (u32)w[1], { { w[2], w[3], w[4], w[5], w[6], w[7], w[8] }, w[9], { 0 }, n - TOLD_WORDS } };
+    memcpy(t->got.entry, w + TOLD_WORDS, (n - TOLD_WORDS) * sizeof *w);
     return true;
 }
 
@@ -245,7 +247,7 @@ static int report(const struct run *r)
     u64 failed = r->unnamed + r->digests + r->wrong_model;
     static const struct { u32 feature; const char *name; } row[] = {
         { PART_LA57, "guests of 5 levels" }, { PART_1G, "1 GiB pages" }, { NESTED_1G, "nested ones" }, { NESTED_AD, "A/D" },
-        { NESTED_EXECUTE_ONLY, "execute-only" }, { NESTED_MODES, "mode-based execute" }, { NESTED_INFO, "qualification 11:9" },
+        { NESTED_EXECUTE_ONLY, "execute-only" }, { NESTED_MODES, "mode-based execute" }, { NESTED_INFO, "qualification 11:9" }, { NESTED_LOGS, "page-modification log" },
     };
     printf("%s: %u address bits", r->o.way->name, r->part.maxphyaddr);
     for (u32 i = 0; i < sizeof row / sizeof *row; i++)

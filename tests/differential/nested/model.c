@@ -16,6 +16,7 @@ struct nested_engine {
     u8 *ram;
     u64 ram_bytes;
     struct mmu *model[MODELS];
+    struct mmu_nested_config nested;
     u32 models;
     bool npt;
 };
@@ -33,7 +34,7 @@ static void must(bool done, const char *what)
 static u32 nested_features(const struct part *part)
 {
     static const u32 row[][2] = { { NESTED_EXECUTE_ONLY, MMU_EPT_XO }, { NESTED_AD, MMU_EPT_AD }, { NESTED_MODES, MMU_EPT_MBE },
-                                  { NESTED_1G, MMU_EPT_1G }, { NESTED_2M, MMU_EPT_2M }, { NESTED_INFO, MMU_EPT_INFO } };
+                                  { NESTED_1G, MMU_EPT_1G }, { NESTED_2M, MMU_EPT_2M }, { NESTED_INFO, MMU_EPT_INFO }, { NESTED_LOGS, MMU_EPT_PML } };
     u32 features = 0;
     for (u32 i = 0; i < sizeof row / sizeof *row; i++)
         features |= part->features & row[i][0] ? row[i][1] : 0;
@@ -42,14 +43,12 @@ static u32 nested_features(const struct part *part)
 
 static void add_model(struct nested_engine *e, const struct part *part, const struct mmu_profile *profile)
 {
-    struct mmu_nested_config nested = *mmu_nested_usual(e->npt ? MMU_AMD : MMU_INTEL);
     struct mmu_config config = {
         .cpus = 1, .ram = e->ram, .ram_bytes = e->ram_bytes, .maxphyaddr = part->maxphyaddr,
-        .vendor = e->npt ? MMU_AMD : MMU_INTEL, .profile = profile, .seed = e->models, .nested = &nested,
+        .vendor = e->npt ? MMU_AMD : MMU_INTEL, .profile = profile, .seed = e->models, .nested = &e->nested,
         .features = MMU_NX | MMU_PSE36 | MMU_PGE | MMU_PSE | MMU_PAE | MMU_PAT | MMU_LM | MMU_SMEP | MMU_SMAP | MMU_LA57 |
                     (part->features & PART_1G ? MMU_PDPE1GB : 0u) | (e->npt ? MMU_SVM : 0u),
     };
-    nested.features = e->npt ? 0 : nested_features(part);
     size_t bytes = (mmu_bytes(&config) + 63) / 64 * 64;
     void *block = bytes ? aligned_alloc(64, bytes) : NULL;
     struct mmu *m = block ? mmu_create(block, bytes, &config) : NULL;
@@ -71,6 +70,8 @@ struct nested_engine *model_start(const struct params *p, const struct part *par
     e->ram_bytes = p->high_end ? p->high_end : p->low_end;
     e->ram = mmap(NULL, e->ram_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     must(e->ram != MAP_FAILED, "no memory");
+    e->nested = *mmu_nested_usual(e->npt ? MMU_AMD : MMU_INTEL);
+    e->nested.features = e->npt ? 0 : nested_features(part);
     for (u32 i = 0; i < MODELS && mmu_profile_at(i); i++)
         add_model(e, part, mmu_profile_at(i));
     nested_fixed(p, put, e);
@@ -98,10 +99,13 @@ static void enter(struct mmu *m, const struct nested_case *c, const struct neste
     struct mmu_guest guest = {
         .nested = cpu->npt ? MMU_NPT : MMU_EPT, .tag = 1, .tlb_control = cpu->npt ? MMU_TLB_FLUSH_ALL : 0,
         .root = cpu->root | (cpu->npt ? 0 : 6 | (cpu->five_levels ? 4u : 3u) << 3 | (u64)cpu->ad << 6),
-        .controls = cpu->modes ? MMU_GUEST_MBE : 0,
+        .controls = (cpu->modes ? MMU_GUEST_MBE : 0) | (cpu->logs ? MMU_GUEST_PML : 0),
+        .pml = fixed_page(FIXED_LOG), .pml_index = (u16)cpu->log_index,
         .reg = { .cr0 = nested_cr0(cpu), .cr3 = g->root | c->cr3_low, .cr4 = nested_cr4(cpu),
                  .efer = nested_efer(cpu) | (cpu->npt ? 1u << 12 : 0), .cpl = (u8)g->cpl, .ac = (u8)g->ac },
     };
+    for (u32 i = 0; i < 4; i++)
+        guest.pdpte[i] = cpu->pdpte[i];
     if (cpu->npt)
         set_host(m, c);
     const char *why = mmu_guest_enter(m, 0, &guest);
@@ -126,6 +130,7 @@ static void tell(const struct mmu *m, const struct mmu_result *r, struct nested_
         *out = (struct nested_raw){ .outcome = NESTED_VIOLATION, .error = exit->info, .address = exit->gpa, .linear = exit->va };
         return;
     case MMU_EXIT_EPT_MISCONFIG: *out = (struct nested_raw){ .outcome = NESTED_MISCONFIGURATION, .address = exit->gpa }; return;
+    case MMU_EXIT_PML_FULL: *out = (struct nested_raw){ .outcome = NESTED_LOG_FULL }; return;
     case MMU_EXIT_NPF: *out = (struct nested_raw){ .outcome = NESTED_PAGE_FAULT, .error = exit->info, .address = exit->gpa }; return;
     default: *out = (struct nested_raw){ .outcome = NESTED_LOST, .error = exit->reason };
     }
@@ -136,13 +141,16 @@ void nested_access(struct nested_engine *e, const struct nested_case *c, const s
 {
     static const enum mmu_kind kind_of[] = { [ORACLE_READ] = MMU_LOAD, [ORACLE_WRITE] = MMU_STORE, [ORACLE_FETCH] = MMU_FETCH };
     struct mmu *m = e->model[c->number % e->models];
+    struct mmu_guest saved;
     struct mmu_result r;
     u64 *at;
 
     enter(m, c, cpu);
     mmu_translate(m, 0, c->va + s->offset, kind_of[s->kind], 0, &r);
     tell(m, &r, out);
-    mmu_guest_leave(m, 0, NULL);
+    mmu_guest_leave(m, 0, &saved);
+    if (cpu->logs)
+        nested_tell_log(e, cpu->log_index, saved.pml_index, out);
     if (r.status != MMU_OK)
         return;
     must(r.pa < e->ram_bytes, "the model leads out of memory");

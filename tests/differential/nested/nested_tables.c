@@ -24,6 +24,8 @@ static u64 ept_entry(struct gen *g, u32 level, bool leaf, u64 next)
     u64 noise = next_random(&g->random), e = next | EPT_ALL | (noise & (ignored | 3ull << 8));
     if (leaf)
         e |= level ? WB | PS : WB;
+    if (g->good) /* A and D: the fetch of a stub is not to be the first to log the root */
+        e |= 3ull << 8;
     if (!g->good && chance(g, 20)) /* any memory type; or what is ignored when it is not a leaf's */
         e = leaf ? (e & ~(7ull << 3)) | (u64[]){ 0, 1, 4, 5, 6 }[below(g, 5)] << 3 : e;
     if (!g->c->cpu.modes && chance(g, 50))

@@ -9,8 +9,7 @@ u64 nested_narrow(const struct nested_cpu *c, u64 value) { return c->format == G
 
 static u64 *word(struct nested_engine *e, u64 pa) { return &nested_memory(e)[pa / 8]; }
 
-/* What the access will find. */
-static void put_data(struct nested_engine *e, const struct nested_case *c, const struct nested_step *s)
+void nested_put_data(struct nested_engine *e, const struct nested_case *c, const struct nested_step *s)
 {
     u64 *at = word(e, c->frame + s->offset);
     at[0] = s->value;
@@ -21,6 +20,14 @@ static void put_data(struct nested_engine *e, const struct nested_case *c, const
     } else if (s->kind == ORACLE_FETCH) { /* mov $value,%eax; ud2 */
         at[0] = (s->value & 0xffffffff) << 8 | 0xb8 | 0x0b0full << 40;
     }
+}
+
+void nested_tell_log(struct nested_engine *e, u32 first, u32 next, struct nested_raw *out)
+{
+    out->logged = (first - next) & 0xffff;
+    out->log = 0;
+    for (u32 i = 0; i < out->logged && i < 8; i++)
+        out->log = nested_fold(out->log, *word(e, fixed_page(FIXED_LOG) + (first - i) % 512 * 8));
 }
 
 void nested_expect(struct nested_engine *e, const struct nested_case *c, const struct nested_cpu *cpu, const struct nested_step *s,
@@ -35,9 +42,12 @@ void nested_expect(struct nested_engine *e, const struct nested_case *c, const s
     for (u32 i = 0; i < answer->entries; i++)
         want->entry[i] = answer->entry[i].after;
     want->data = *word(e, c->frame + s->offset);
+    want->raw.logged = answer->logged;
+    for (u32 i = 0; i < answer->logged; i++)
+        want->raw.log = nested_fold(want->raw.log, answer->log[i]);
     if (answer->outcome == ORACLE_PF) {
         want->raw.address = a.va;
-    } else if (answer->outcome >= NESTED_VIOLATION) {
+    } else if (answer->outcome >= NESTED_VIOLATION && answer->outcome != NESTED_LOG_FULL) {
         want->raw.address = answer->gpa;
         want->raw.linear = answer->outcome == NESTED_VIOLATION ? a.va : 0;
     } else if (answer->outcome == ORACLE_DONE) {
@@ -56,7 +66,7 @@ static bool play_step(struct nested_engine *e, const struct nested_case *c, u32 
 
     cpu.guest.cpl = s->cpl;
     cpu.guest.ac = s->ac;
-    put_data(e, c, s);
+    nested_put_data(e, c, s);
     nested_expect(e, c, &cpu, s, &x);
     nested_access(e, c, &cpu, s, &got.raw);
     got.data = *word(e, c->frame + s->offset);
@@ -101,27 +111,23 @@ bool nested_permitted_by(const struct nested_expected *other, const struct neste
     const struct nested_raw *want = &other->want.raw, *raw = &got->raw;
     bool same = raw->outcome == want->outcome && !((raw->error ^ want->error) & ~other->answer.error_free) &&
                 raw->address == want->address && raw->linear == want->linear && raw->value == want->value &&
-                got->data == other->want.data && got->entries == x->want.entries;
+                raw->logged == want->logged && raw->log == want->log && got->data == other->want.data && got->entries == x->want.entries;
     for (u32 i = 0; same && i < x->want.entries; i++)
         same = entry_permitted(&other->answer, &x->answer, i, got->entry[i]);
     return same;
 }
 
-static u64 mix(u64 h, u64 word)
-{
-    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 29;
-}
-
 u64 nested_digest(u64 h, const struct nested_expected *x, const struct nested_seen *got)
 {
-    h = mix(h, got->raw.outcome);
-    h = mix(h, got->raw.error & ~x->answer.error_free);
-    h = mix(h, got->raw.address);
-    h = mix(h, got->raw.linear);
-    h = mix(h, got->raw.value);
-    h = mix(h, got->data);
+    h = nested_fold(h, got->raw.outcome);
+    h = nested_fold(h, got->raw.error & ~x->answer.error_free);
+    h = nested_fold(h, got->raw.address);
+    h = nested_fold(h, got->raw.linear);
+    h = nested_fold(h, got->raw.value);
+    h = nested_fold(h, got->raw.logged);
+    h = nested_fold(h, got->raw.log);
+    h = nested_fold(h, got->data);
     for (u32 i = 0; i < got->entries; i++)
-        h = mix(h, got->entry[i] & ~x->answer.entry[i].free);
+        h = nested_fold(h, got->entry[i] & ~x->answer.entry[i].free);
     return h;
 }

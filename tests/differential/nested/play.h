@@ -8,7 +8,12 @@
 
 /* What an access did: outcome as in the oracles; LOST: something else, which `error` tells. */
 enum { NESTED_LOST = 15 };
-struct nested_raw { u64 outcome, error, address, linear, value; }; /* address: CR2 of a #PF, or the gpa of an exit   */
+struct nested_raw {
+    u64 outcome, error;
+    u64 address, linear;        /* address: CR2 of a #PF, or the gpa of an exit                                      */
+    u64 value;                  /* loaded or fetched                                                                 */
+    u64 logged, log;            /* pages put into the page-modification log, and their addresses folded              */
+};
 
 struct nested_seen {
     struct nested_raw raw;
@@ -16,6 +21,8 @@ struct nested_seen {
     u64 entry[NESTED_ENTRIES];
     u32 entries;
 };
+
+enum { TOLD_WORDS = 10 };       /* in a line of the guest, before the entries (guest.c)                            */
 
 struct nested_expected {
     struct nested_answer answer;
@@ -45,6 +52,14 @@ static inline u64 nested_efer(const struct nested_cpu *c)
     return (c->format == GUEST_LONG ? 0x500u : 0) | (u64)c->guest.nxe << 11; /* LMA, LME; NXE                        */
 }
 
+static inline u64 nested_fold(u64 h, u64 word)
+{
+    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+/* Of the log in FIXED, when its index was `first` and is now `next`. */
+void nested_tell_log(struct nested_engine *e, u32 first, u32 next, struct nested_raw *out);
+
 /* ---- playing ------------------------------------------------------------------------------------------------------- */
 
 struct nested_listener {
@@ -55,6 +70,8 @@ struct nested_listener {
 void nested_play(struct nested_engine *e, const struct nested_case *c, const struct nested_listener *l);
 u64 nested_operand(const struct nested_step *s);
 u64 nested_narrow(const struct nested_cpu *c, u64 value); /* to the width of the guest's accesses                    */
+/* What the access will find where it goes when everything lets it. */
+void nested_put_data(struct nested_engine *e, const struct nested_case *c, const struct nested_step *s);
 /* What must happen in this access, by the manual or with the departures in cpu. */
 void nested_expect(struct nested_engine *e, const struct nested_case *c, const struct nested_cpu *cpu, const struct nested_step *s,
                    struct nested_expected *x);

@@ -21,12 +21,12 @@ enum field {
     GUEST_GDTR_LIMIT = 0x4810, GUEST_IDTR_LIMIT = 0x4812, GUEST_CR0 = 0x6800, GUEST_CR3 = 0x6802, GUEST_CR4 = 0x6804,
     GUEST_DR7 = 0x681a, GUEST_RSP = 0x681c, GUEST_RIP = 0x681e, GUEST_RFLAGS = 0x6820,
     HOST_SELECTOR = 0xc00, HOST_CR0 = 0x6c00, HOST_CR3 = 0x6c02, HOST_CR4 = 0x6c04, HOST_TR_BASE = 0x6c0a, HOST_GDTR_BASE = 0x6c0c,
-    HOST_IDTR_BASE = 0x6c0e, HOST_RIP = 0x6c16,
+    HOST_IDTR_BASE = 0x6c0e, HOST_RIP = 0x6c16, LOG_ADDRESS = 0x200e, LOG_INDEX = 0x812,
 };
 enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR, SEGMENTS };
-enum { PROC_HLT = 1 << 7, PROC2_EPT = 1 << 1, PROC2_UNRESTRICTED = 1 << 7, PROC2_MODES = 1 << 22, EXIT_HOST_64 = 1 << 9, EXIT_SAVE_EFER = 1 << 20,
+enum { PROC_HLT = 1 << 7, PROC2_EPT = 1 << 1, PROC2_UNRESTRICTED = 1 << 7, PROC2_LOG = 1 << 17, PROC2_MODES = 1 << 22, EXIT_HOST_64 = 1 << 9, EXIT_SAVE_EFER = 1 << 20,
        EXIT_LOAD_EFER = 1 << 21, ENTRY_GUEST_64 = 1 << 9, ENTRY_LOAD_EFER = 1 << 15 };
-enum { REASON_EXCEPTION = 0, REASON_VIOLATION = 48, REASON_MISCONFIGURATION = 49 };
+enum { REASON_EXCEPTION = 0, REASON_VIOLATION = 48, REASON_MISCONFIGURATION = 49, REASON_LOG_FULL = 62 };
 
 u64 vmx_run(bool launched);
 extern const char vmx_exited[];
@@ -57,7 +57,8 @@ static u32 features(void)
     u64 ept = rdmsr(MSR_VMX_EPT);
     return (ept & 1 ? NESTED_EXECUTE_ONLY : 0) | (ept >> 16 & 1 ? NESTED_2M : 0) | (ept >> 17 & 1 ? NESTED_1G : 0) |
            (ept >> 21 & 1 ? NESTED_AD : 0) | (ept >> 22 & 1 ? NESTED_INFO : 0) |
-           (rdmsr(MSR_VMX_PROC2) >> (32 + 22) & 1 ? NESTED_MODES : 0);
+           (rdmsr(MSR_VMX_PROC2) >> (32 + 22) & 1 ? NESTED_MODES : 0) |
+           (rdmsr(MSR_VMX_PROC2) >> (32 + 17) & 1 ? NESTED_LOGS : 0);
 }
 
 static void host_state(void)
@@ -142,6 +143,8 @@ static void tell(struct nested_raw *out)
                                     .linear = read(GUEST_LINEAR) };
     } else if (reason == REASON_MISCONFIGURATION) {
         *out = (struct nested_raw){ .outcome = NESTED_MISCONFIGURATION, .address = read(GUEST_PHYSICAL) };
+    } else if (reason == REASON_LOG_FULL) {
+        *out = (struct nested_raw){ .outcome = NESTED_LOG_FULL };
     } else if (reason == REASON_EXCEPTION && (vector == 6 || (vector >= 12 && vector <= 14))) {
         *out = (struct nested_raw){ .outcome = outcome_of[vector] };
         if (vector == 14) {
@@ -160,7 +163,9 @@ static void run(const struct nested_cpu *c, const struct start *s, struct nested
         if (n != CS)
             put_segment(n, s->user ? 0x1b : 16, s->user ? 0xc0f3 : 0xc093);
     write_controls(ENTRY, MSR_VMX_ENTRY, ENTRY_LOAD_EFER | (s->is_64 ? ENTRY_GUEST_64 : 0));
-    write_controls(PROC2, MSR_VMX_PROC2, PROC2_EPT | PROC2_UNRESTRICTED | (c->modes ? PROC2_MODES : 0));
+    write_controls(PROC2, MSR_VMX_PROC2, PROC2_EPT | PROC2_UNRESTRICTED | (c->modes ? PROC2_MODES : 0) | (c->logs ? PROC2_LOG : 0));
+    write(LOG_ADDRESS, fixed_page(FIXED_LOG));
+    write(LOG_INDEX, c->log_index);
     for (u32 i = 0; c->format == GUEST_PAE && i < 4; i++)
         write(GUEST_PDPTE + 2 * i, c->pdpte[i]);
     write(EPTP, c->root | (c->ad ? 1u << 6 : 0) | (c->five_levels ? 4u << 3 : 3u << 3) | 6);
@@ -177,6 +182,8 @@ static void run(const struct nested_cpu *c, const struct start *s, struct nested
     }
     launched = true;
     tell(out);
+    if (c->logs)
+        nested_tell_log(NULL, c->log_index, (u32)read(LOG_INDEX), out);
 }
 
 const struct way_in vmx = { start, run, features };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * entries.c - see families.h.  An EPT entry: all values of bits 10:0; an NPT entry: all of P, R/W, U/S, A, D, PS, bit 8 and NX; each
- * without reserved address bits, and with one above MAXPHYADDR or inside a large page.  Ignored bits are noise. */
+ * without reserved address bits, and with one above MAXPHYADDR or inside a large page.  Ignored bits are noise.  Each meets all
+ * kinds of the guest's entry and all accesses in four of the 64 contexts, drawn for it. */
 #include "families.h"
 
 #define RESERVED_HIGH 1u
@@ -55,8 +56,20 @@ static bool nested_kind(const struct judge *j, unsigned place, unsigned level, u
     return true;
 }
 
-static void one_place(struct judge *j, unsigned place, uint64_t *state, unsigned every)
+/* Is kind n of this place and level for this context? */
+static bool is_drawn(unsigned place, unsigned level, unsigned n, unsigned context, unsigned every)
 {
+    uint64_t h = ((uint64_t)n * 64 + place * 8 + level + 1) * 0x9e3779b97f4a7c15ull;
+    h ^= h >> 31;
+    h *= 0xd1342543de82ef95ull;
+    if (h >> 32 & (every - 1))
+        return false;
+    return context == (h & 63) || context == (h >> 6 & 63) || context == (h >> 12 & 63) || context == (h >> 18 & 63);
+}
+
+static void one_place(struct judge *j, unsigned place, unsigned context, unsigned every)
+{
+    uint64_t state = 0x9e3779b97f4a7c15ull + context;
     unsigned level_of_guest = place == PAGE ? 0 : place;
     struct kinds guest;
     uint64_t plain = *guest_entry(j, level_of_guest);
@@ -65,8 +78,8 @@ static void one_place(struct judge *j, unsigned place, uint64_t *state, unsigned
     for (unsigned level = 0; level <= nested_top(j); level++) {
         uint64_t *entry = nested_entry(j, place, level), before = *entry;
         for (unsigned n = 0; n < (j->cpu.npt ? 256u : 2048u) * 4; n++) {
-            uint64_t noise = judge_noise(state);
-            if (noise >> 40 & (every - 1) || !nested_kind(j, place, level, n, noise, entry))
+            uint64_t noise = judge_noise(&state);
+            if (!is_drawn(place, level, n, context, every) || !nested_kind(j, place, level, n, noise, entry))
                 continue;
             for (unsigned g = 0; g < guest.n; g++) {
                 *guest_entry(j, level_of_guest) = guest.entry[g];
@@ -80,14 +93,12 @@ static void one_place(struct judge *j, unsigned place, uint64_t *state, unsigned
 
 void entry_cases(struct judge *j, bool npt, unsigned every)
 {
-    uint64_t state = 0x9e3779b97f4a7c15ull;
-
     for (unsigned i = 0; i < CONTEXTS; i++) {
         struct nested_cpu c;
         family_context(npt, i, &c);
         judge_context(j, &c);
         for (unsigned place = 0; place < PLACES; place++)
             if (place <= guest_top(j) || place == PAGE)
-                one_place(j, place, &state, every);
+                one_place(j, place, i, every);
     }
 }

@@ -16,6 +16,6 @@ void order_cases(struct judge *j, bool npt, unsigned every);
 /* Every size of page on every walk, four and five levels in both dimensions: splintering, reads. */
 void size_cases(struct judge *j, bool npt);
 /* Guests with PAE, 32-bit and no paging. */
-void format_cases(struct judge *j, bool npt);
+void format_cases(struct judge *j, bool npt, unsigned every);
 
 #endif

@@ -84,18 +84,51 @@ static struct mmu_guest_regs guest_registers(const struct nested_cpu *c)
     const struct oracle_cpu *g = &c->guest;
     bool paged = c->format != GUEST_UNPAGED, pae = c->format == GUEST_LONG || c->format == GUEST_PAE;
     return (struct mmu_guest_regs){
-        .cr0 = (uint64_t)paged << 31 | 1 | (uint64_t)g->wp << 16, .cr2 = MARK_CR2, .cr3 = g->root,
+        .cr0 = (uint64_t)paged << 31 | 1 | (uint64_t)g->wp << 16, .cr3 = g->root, .cpl = (u8)g->cpl, .ac = (u8)g->ac,
         .cr4 = (uint64_t)pae << 5 | (uint64_t)c->pse << 4 | (uint64_t)g->la57 << 12 | (uint64_t)g->smep << 20 |
                (uint64_t)g->smap << 21,
         .efer = (c->format == GUEST_LONG ? 0x500 : 0) | (uint64_t)g->nxe << 11 | (c->npt ? 1ull << 12 : 0),
     };
 }
 
+static void enter(struct judge *j)
+{
+    struct mmu_guest g = { .tag = 1, .nested = j->cpu.npt ? MMU_NPT : MMU_EPT, .tlb_control = j->cpu.npt ? MMU_TLB_FLUSH_ALL : 0,
+                           .root = j->cpu.root | (j->cpu.npt ? 0 : 6 | nested_top(j) << 3 | (u64)j->cpu.ad << 6),
+                           .controls = j->cpu.modes ? MMU_GUEST_MBE : 0, .reg = guest_registers(&j->cpu) };
+    const char *why;
+
+    for (unsigned i = 0; i < 4; i++)
+        g.pdpte[i] = j->cpu.pdpte[i];
+    g.reg.cr2 = j->cr2;
+    if (mmu_in_guest(j->mmu, 0))
+        mmu_guest_leave(j->mmu, 0, NULL);
+    if (j->cpu.npt)
+        set_host(j);
+    why = mmu_guest_enter(j->mmu, 0, &g);
+    if (why)
+        fprintf(stderr, "nested: %s\n", why);
+    must(!why, "to enter the guest");
+}
+
+/* NPT has a tag for everything; entering again with TLB_CONTROL drops it. */
+static void forget_all(struct judge *j)
+{
+    if (j->cpu.npt)
+        enter(j);
+    else
+        must(mmu_invept(j->mmu, 0, 2, 0) == MMU_VM_SUCCEED && mmu_invvpid(j->mmu, 0, 2, 0, 0) == MMU_VM_SUCCEED, "INVEPT");
+}
+
+static uint64_t nested_reads(const struct judge *j)
+{
+    const uint64_t *reads = mmu_nested_stats(j->mmu, 0)->reads;
+    return reads[0] + reads[1] + reads[2] + reads[3] + reads[4];
+}
+
 void judge_context(struct judge *j, const struct nested_cpu *c)
 {
     struct nested_cpu part = j->cpu;
-    struct mmu_guest g = { .tag = 1 };
-    const char *why;
 
     j->cpu = *c;
     j->cpu.npt = part.npt;
@@ -108,37 +141,11 @@ void judge_context(struct judge *j, const struct nested_cpu *c)
     j->cpu.guest.has_1g = j->cpu.pse36 = true;
     judge_lay_out(j);
     j->cpu.guest.root = j->place[c->format == GUEST_LONG ? guest_top(j) : c->format == GUEST_PAE ? 2 : 1].gpa;
-    if (mmu_in_guest(j->mmu, 0))
-        mmu_guest_leave(j->mmu, 0, NULL);
-    if (part.npt)
-        set_host(j);
     judge_plain(j);
-    g.nested = part.npt ? MMU_NPT : MMU_EPT;
-    g.tlb_control = part.npt ? MMU_TLB_FLUSH_ALL : 0;
-    g.root = j->cpu.root | (part.npt ? 0 : 6 | nested_top(j) << 3 | (u64)j->cpu.ad << 6);
-    g.controls = j->cpu.modes ? MMU_GUEST_MBE : 0;
-    g.reg = guest_registers(&j->cpu);
-    why = mmu_guest_enter(j->mmu, 0, &g);
-    if (why)
-        fprintf(stderr, "nested: %s\n", why);
-    must(!why, "to enter the guest");
-    if (!part.npt)
-        must(mmu_invept(j->mmu, 0, 2, 0) == MMU_VM_SUCCEED, "INVEPT");
     j->cr2 = MARK_CR2;
-    j->nested_reads = 0;
-    for (unsigned i = 0; i < LEVELS; i++)
-        j->nested_reads += mmu_nested_stats(j->mmu, 0)->reads[i];
-    judge_privilege(j, c->guest.cpl, c->guest.ac);
-}
-
-void judge_privilege(struct judge *j, unsigned cpl, unsigned ac)
-{
-    if (j->cpu.guest.cpl != cpl || mmu_get(j->mmu, 0, MMU_CPL) != cpl)
-        must(mmu_set(j->mmu, 0, MMU_CPL, cpl), "CPL");
-    if (j->cpu.guest.ac != ac || mmu_get(j->mmu, 0, MMU_AC) != ac)
-        must(mmu_set(j->mmu, 0, MMU_AC, ac), "AC");
-    j->cpu.guest.cpl = cpl;
-    j->cpu.guest.ac = ac;
+    enter(j);
+    forget_all(j);
+    j->nested_reads = nested_reads(j);
 }
 
 /* ---- telling ---------------------------------------------------------------------------------------------------- */
@@ -212,7 +219,7 @@ static const char *compare(const struct judge *j, const struct question *q, cons
         return (got->error ^ want->error) & ~want->error_free ? "error code" : NULL;
     if (want->outcome < NESTED_VIOLATION)
         return NULL;
-    if (exit->info != want->error)
+    if ((exit->info ^ want->error) & ~want->error_free)
         return "qualification";
     if (exit->gpa != want->gpa)
         return "guest-physical address";
@@ -228,10 +235,13 @@ static void judge_walk(struct judge *j, const struct question *q, enum mmu_kind 
 
     mmu_guest_walk(j->mmu, 0, q->a->va, kind, 0, &walk);
     what = walk.w.r.status == MMU_EXIT ? NULL : compare(j, q, &walk.w.r, &walk.exit);
-    if (walk.w.r.status == MMU_EXIT && (want->outcome < NESTED_VIOLATION || walk.exit.gpa != want->gpa || walk.exit.info != want->error))
+    if (walk.w.r.status == MMU_EXIT && (want->outcome < NESTED_VIOLATION || walk.exit.gpa != want->gpa ||
+                                         (walk.exit.info ^ want->error) & ~want->error_free))
         what = "the exit of mmu_guest_walk";
     if (walk.steps != want->entries)
         what = "steps of mmu_guest_walk";
+    if (want->outcome == ORACLE_DONE && (walk.nested_lg2 != want->nested_lg2 || walk.gpa != want->gpa))
+        what = "nested page of mmu_guest_walk";
     for (unsigned i = 0; i < want->entries && !what; i++) {
         if ((walk.step[i].entry_pa & ~7ull) != want->entry[i].pa)
             what = "a step of mmu_guest_walk";
@@ -244,25 +254,29 @@ static void judge_walk(struct judge *j, const struct question *q, enum mmu_kind 
         complain(j, q, &walk.w.r, &walk.exit, what);
 }
 
-/* How many entries of the guest are among those read: they are noted where their tables are. */
-static bool reads_differ(struct judge *j, const struct nested_answer *want, const struct mmu_result *got)
+static bool reads_differ(const struct judge *j, const struct nested_answer *want, const struct mmu_result *got)
 {
-    const struct mmu_nested_stats *stats = mmu_nested_stats(j->mmu, 0);
-    uint64_t reads = stats->reads[0] + stats->reads[1] + stats->reads[2] + stats->reads[3] + stats->reads[4];
-    uint64_t nested = reads - j->nested_reads;
-
-    j->nested_reads = reads;
-    return nested + got->reads != want->entries || got->reads != want->guest_entries;
+    return got->reads != want->entries || nested_reads(j) - j->nested_reads != want->entries - want->guest_entries;
 }
 
 static void forget(struct judge *j, uint64_t va)
 {
-    if (!j->caches)
-        mmu_invlpg(j->mmu, 0, va);
-    else if (j->cpu.npt)
-        (void)mmu_invlpgb(j->mmu, 0, 0, 0, 0);
+    if (j->caches)
+        forget_all(j);
     else
-        must(mmu_invept(j->mmu, 0, 2, 0) == MMU_VM_SUCCEED && mmu_invvpid(j->mmu, 0, 2, 0, 0) == MMU_VM_SUCCEED, "INVEPT");
+        mmu_invlpg(j->mmu, 0, va);
+}
+
+/* The same access again, by what the caches now hold: the same answer. */
+static void judge_again(struct judge *j, const struct question *q, enum mmu_kind kind)
+{
+    struct mmu_result got;
+    const char *what;
+
+    mmu_translate(j->mmu, 0, q->a->va, kind, 0, &got);
+    what = compare(j, q, &got, mmu_guest_exit(j->mmu, 0));
+    if (what)
+        complain(j, q, &got, mmu_guest_exit(j->mmu, 0), what);
 }
 
 void judge_case(struct judge *j, const struct oracle_access *a)
@@ -293,10 +307,13 @@ void judge_case(struct judge *j, const struct oracle_access *a)
         complain(j, &q, &got, exit, what);
         j->cr2 = mmu_get(j->mmu, 0, MMU_CR2);
     }
+    if (j->caches)
+        judge_again(j, &q, kind_of[a->kind]);
     for (unsigned i = want.entries; i-- > 0;)
         j->ram[want.entry[i].pa / 8] = want.entry[i].before;
     if (got.status == MMU_OK || j->caches)
         forget(j, a->va);
+    j->nested_reads = nested_reads(j);
     j->cases++;
 }
 

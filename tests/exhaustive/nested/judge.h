@@ -37,7 +37,6 @@ void judge_create(struct judge *j, const struct nested_cpu *part);
 void judge_destroy(struct judge *j);
 /* Leaves the guest, if in one, and enters another: c but for part's fields and roots. */
 void judge_context(struct judge *j, const struct nested_cpu *c);
-void judge_privilege(struct judge *j, unsigned cpl, unsigned ac);
 
 /* Places, tables and the linear address, for the formats of j->cpu. */
 void judge_lay_out(struct judge *j);

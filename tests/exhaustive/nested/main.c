@@ -36,11 +36,17 @@ void family_context(bool npt, unsigned number, struct nested_cpu *c)
 
 static void all_families(struct judge *j, const struct nested_cpu *part, unsigned every)
 {
+    j->caches = false;
     judge_create(j, part);
     size_cases(j, part->npt);
-    format_cases(j, part->npt);
+    format_cases(j, part->npt, every);
     entry_cases(j, part->npt, every);
     order_cases(j, part->npt, every);
+    judge_destroy(j);
+    j->caches = true;
+    judge_create(j, part);
+    size_cases(j, part->npt);
+    order_cases(j, part->npt, every > 1 ? 8 * every : 64);
     judge_destroy(j);
 }
 

@@ -23,21 +23,21 @@ static void free_guest_bits(struct walking *w, const struct oracle_path *path, u
     }
 }
 
-/* 28.2.3.2, A/D of EPT off: where an A or D bit must be set in a guest's entry, its page is then written as well. */
+/* 28.2.3.2, A/D of EPT off; NPT with ROGPT: where an A or D bit must be set in a guest's entry, its page is then written as well.
+ * Unless the first translation allowed that, it is made anew. */
 static bool set_guest_bits(struct walking *w, const struct oracle_path *path, const struct oracle_answer *guest)
 {
+    bool written_later = w->c->npt ? w->c->rogpt : !w->c->ad && !(w->c->departs & DEPARTS_AD_NOT_WRITTEN);
+
     for (unsigned i = 0; i < w->tables; i++) {
         uint64_t set = guest_bits(w, path, i, guest->set_in_all | (i == w->tables - 1 ? guest->set_in_leaf : 0));
         uint64_t *entry = &w->ram[w->table_pa[i] / 8];
         struct nested_access a = { .gpa = path->entry_pa[i], .what = READ | WRITE };
+        struct nested_path p;
         if ((*entry & set) == set)
             continue;
-        if (!w->c->npt && !w->c->ad && !(w->c->departs & DEPARTS_AD_NOT_WRITTEN) && ept_refuses(w, w->table_rights[i], WRITE)) {
-            w->out->outcome = NESTED_VIOLATION;
-            w->out->gpa = a.gpa;
-            w->out->error = ept_qualification(w, w->table_rights[i], &a);
+        if (written_later && !w->table_writable[i] && !translate_nested(w, &a, &p))
             return false;
-        }
         *entry |= set;
     }
     return true;
@@ -50,7 +50,7 @@ static void translate_twice(struct walking *w, const struct oracle_access *a)
     struct oracle_answer guest = { .outcome = ORACLE_DONE, .pa = a->va };
     struct oracle_cpu judging;
     /* 28.2.1: without paging, guest-physical is linear; table 27-7: and every address a writable user-mode one. */
-    struct oracle_path path = { .page_lg2 = 63, .user = true, .writable = true };
+    struct oracle_path path = { .user = true, .writable = true };
     struct nested_path last;
 
     if (w->c->format != GUEST_UNPAGED) {
@@ -77,26 +77,29 @@ static void translate_twice(struct walking *w, const struct oracle_access *a)
     w->nx_page = path.execute_disable;
     if (!set_guest_bits(w, &path, &guest)) { free_guest_bits(w, &path, guest.set_in_leaf); return; }
     out->gpa = guest.pa;
-    if (!nested_translate(w, &(struct nested_access){ .gpa = guest.pa, .what = what[a->kind], .final = true }, &last)) {
+    if (!translate_nested(w, &(struct nested_access){ .gpa = guest.pa, .what = what[a->kind], .final = true }, &last)) {
         free_guest_bits(w, &path, guest.set_in_leaf);
         return;
     }
     out->outcome = ORACLE_DONE;
     out->pa = last.host_pa;
-    out->page_lg2 = last.page_lg2 < path.page_lg2 ? last.page_lg2 : path.page_lg2;
+    out->nested_lg2 = last.page_lg2;
+    out->page_lg2 = w->c->format == GUEST_UNPAGED ? last.page_lg2 : path.page_lg2;
 }
 
 void nested_judge(uint64_t *ram, const struct nested_cpu *c, const struct oracle_access *a, struct nested_answer *out)
 {
     struct walking w = { .ram = ram, .c = c, .out = out };
 
-    out->entries = 0;
+    out->entries = out->logged = 0;
     out->error = out->error_free = out->gpa = out->pa = 0;
-    out->page_lg2 = 0;
+    out->page_lg2 = out->nested_lg2 = 0;
     translate_twice(&w, a);
     for (unsigned i = 0; i < out->entries; i++)
         out->entry[i].after = ram[out->entry[i].pa / 8];
     for (unsigned i = out->entries; i-- > 0;)
         ram[out->entry[i].pa / 8] = out->entry[i].before;
+    for (unsigned i = 0; i < out->entries; i++)
+        out->entry[i].before = ram[out->entry[i].pa / 8];
     out->guest_entries = w.tables;
 }

@@ -22,6 +22,9 @@ struct nested_cpu {
     bool ad, modes, execute_only; /* EPT: A/D bits on; mode-based execute control on; execute-only supported        */
     bool info;              /* EPT: violations tell the guest's rights in bits 11:9                                 */
     bool nxe;               /* NPT: the host's EFER.NXE                                                             */
+    bool gmet, rogpt;       /* NPT: guest-mode execute trap; guest tables may be in read-only pages                 */
+    bool logs;              /* page-modification log on; EPT: with ad                                               */
+    unsigned log_index;     /* of its next entry; above 511 it is full                                              */
     int format;             /* of the guest's own tables                                                            */
     struct oracle_cpu guest;/* root: guest-physical                                                                 */
     bool pse, pse36;        /* GUEST_32: CR4.PSE, and whether 4 MiB pages reach above 4 GiB                         */
@@ -39,23 +42,27 @@ enum nested_departure {
     DEPARTS_BIT_12_IGNORED = 32, /* EPT: bit 12 of a large page is not reserved                                     */
     DEPARTS_PDPTE_A = 64,        /* NPT: A is set in a PDPTE of PAE paging ...                                      */
     DEPARTS_PDPTE_LOW_BITS = 128,/* ... of which bits 8:5 and 2:1 are not reserved                                  */
+    DEPARTS_LOG_TO_THE_BYTE = 512, /* the page-modification log has addresses, not pages                            */
+    DEPARTS_LOG_FULL_ANYHOW = 1024, /* a full log refuses what sets neither A nor D                                 */
     DEPARTS_PDPTES_LOADED = 256, /* NPT: PDPTEs are loaded when the guest is entered, from CR3's address on         */
 };
 
 /* Outcomes beside those of ../oracle.h. */
-enum { NESTED_VIOLATION = 8, NESTED_MISCONFIGURATION, NESTED_PAGE_FAULT };
+enum { NESTED_VIOLATION = 8, NESTED_MISCONFIGURATION, NESTED_PAGE_FAULT, NESTED_LOG_FULL };
 
-enum { NESTED_ENTRIES = 36 };
+enum { NESTED_ENTRIES = 64 };
 struct nested_answer {
     int outcome;
     uint64_t pa;            /* ORACLE_DONE                                                                          */
-    unsigned page_lg2;      /* ORACLE_DONE: the smaller of both pages                                               */
+    unsigned page_lg2, nested_lg2; /* ORACLE_DONE: the guest's page (without paging, the nested one), and the nested one */
     uint64_t gpa;           /* of the page: ORACLE_DONE; or what a nested fault is about                            */
     uint64_t error;         /* #PF: error code; NESTED_VIOLATION: exit qualification; NESTED_PAGE_FAULT: EXITINFO1  */
     uint64_t error_free;    /* bits of it about which the manual leaves a choice                                    */
+    unsigned logged;        /* pages put into the log ...                                                           */
+    uint64_t log[8];        /* ... and which                                                                        */
     /* Every entry read, in order; what 8 bytes at `pa` held before, must hold after, and which bits are free.  A place that is
      * read twice is in the list twice, with the same `after`. */
-    unsigned entries, guest_entries; /* guest_entries: how many of them are the guest's                              */
+    unsigned entries, guest_entries; /* guest_entries: how many of them are the guest's                             */
     struct { uint64_t pa, before, after, free; } entry[NESTED_ENTRIES];
 };
 

@@ -7,14 +7,14 @@ static bool read_guest_entry(void *ctx, uint64_t gpa, uint64_t *entry)
 {
     struct walking *w = ctx;
     struct nested_path p;
-    unsigned what = w->c->npt ? WRITE : w->c->ad ? READ | WRITE : READ;
+    unsigned what = w->c->npt ? w->c->rogpt ? READ : WRITE : w->c->ad ? READ | WRITE : READ;
 
     if (w->c->departs & DEPARTS_TABLE_NOT_READ && w->c->ad)
         what = WRITE;
-    if (!nested_translate(w, &(struct nested_access){ .gpa = gpa, .what = what }, &p))
+    if (!translate_nested(w, &(struct nested_access){ .gpa = gpa, .what = what }, &p))
         return false;
     w->table_pa[w->tables] = p.host_pa;
-    w->table_rights[w->tables] = p.rights;
+    w->table_writable[w->tables] = bit(p.rights, 1) && (!w->c->npt || bit(w->ram[w->out->entry[p.last].pa / 8], 6));
     w->table_note[w->tables] = w->out->entries;
     w->tables++;
     *entry = read_and_note(w, p.host_pa);

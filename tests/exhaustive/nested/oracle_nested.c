@@ -92,7 +92,7 @@ static void nested_walk(struct walking *w, uint64_t gpa, struct nested_path *p)
 }
 
 /* 28.2.3.2: what the entries together must allow. */
-bool ept_refuses(const struct walking *w, uint64_t rights, unsigned what)
+static bool ept_refuses(const struct walking *w, uint64_t rights, unsigned what)
 {
     if (what & READ && !bit(rights, 0))
         return true;
@@ -102,7 +102,7 @@ bool ept_refuses(const struct walking *w, uint64_t rights, unsigned what)
 }
 
 /* Table 27-7. */
-uint64_t ept_qualification(const struct walking *w, uint64_t rights, const struct nested_access *a)
+static uint64_t ept_qualification(const struct walking *w, uint64_t rights, const struct nested_access *a)
 {
     uint64_t q = 0;
     if (a->what & READ)
@@ -132,27 +132,33 @@ uint64_t ept_qualification(const struct walking *w, uint64_t rights, const struc
     return q;
 }
 
-/* APM2 15.25.5: every access of a guest is a user access to the nested tables; the host's CR0.WP does not matter. */
-static bool npt_refuses(const struct walking *w, uint64_t rights, unsigned what)
+/* With GMET, what the supervisor does to the page itself is the supervisor's in the nested tables, too. */
+static bool npt_supervisor(const struct walking *w, const struct nested_access *a)
 {
-    if (!bit(rights, 2))
+    return w->c->gmet && a->final && w->c->guest.cpl != 3;
+}
+
+/* APM2 15.25.5: every access of a guest is a user access to the nested tables; the host's CR0.WP does not matter. */
+static bool npt_refuses(const struct walking *w, uint64_t rights, const struct nested_access *a)
+{
+    if (npt_supervisor(w, a) ? bit(rights, 2) && a->what & FETCH : !bit(rights, 2))
         return true;
-    if (what & WRITE && !bit(rights, 1))
+    if (a->what & WRITE && !bit(rights, 1))
         return true;
-    return what & FETCH && w->c->nxe && !bit(rights, 63);
+    return a->what & FETCH && w->c->nxe && !bit(rights, 63);
 }
 
 /* APM2 15.25.6. */
 static uint64_t npt_exitinfo1(const struct walking *w, const struct nested_path *p, const struct nested_access *a, bool reserved)
 {
-    uint64_t info = 4;
+    uint64_t info = npt_supervisor(w, a) ? 0 : 4;
     if (p->present && !(reserved && w->c->departs & DEPARTS_RSVD_WITHOUT_P))
         info |= 1;
     if (a->what & WRITE)
         info |= 2;
     if (reserved)
         info |= 8;
-    if (a->what & FETCH && w->c->nxe)
+    if (a->what & FETCH)
         info |= 16;
     return info | (a->final ? 1ull << 32 : 1ull << 33);
 }
@@ -163,42 +169,66 @@ bool departs_in_1g(const struct nested_cpu *c, uint64_t pdpte, bool fault)
            !bits(pdpte, 51, c->maxphyaddr);
 }
 
-/* The bits that the translation sets, or may have set. */
-static void set_nested_bits(struct walking *w, const struct nested_path *p, unsigned what)
+/* 28.2.5: to set A or D takes an entry of the log that is free; and D takes it.  false: there is none, and nothing is set. */
+static bool log_page(struct walking *w, const struct nested_access *a, bool sets, bool sets_dirty)
 {
-    uint64_t accessed = w->c->npt ? A_NPT : A_EPT, dirty = w->c->npt ? D_NPT : D_EPT;
+    struct nested_answer *out = w->out;
+
+    if (!w->c->logs || (!sets && !(w->c->departs & DEPARTS_LOG_FULL_ANYHOW)))
+        return true;
+    if (w->c->log_index > 511 || out->logged > w->c->log_index) /* the index counts down */
+        return false;
+    if (sets_dirty)
+        out->log[out->logged++] = w->c->departs & DEPARTS_LOG_TO_THE_BYTE ? a->gpa : bits(a->gpa, 63, 12);
+    return true;
+}
+
+/* The bits that the translation sets, or, when it is refused, may have set. */
+static void set_nested_bits(struct walking *w, struct nested_path *p, const struct nested_access *a)
+{
+    uint64_t accessed = w->c->npt ? A_NPT : A_EPT, dirty = w->c->npt ? D_NPT : D_EPT, sets = 0, leaf;
 
     if (!w->c->npt && !w->c->ad)
         return;
     if (p->last - p->first == (w->c->five_levels ? 2 : 1) && departs_in_1g(w->c, w->out->entry[p->last].before, p->fault == NESTED_PAGE_FAULT))
         w->ram[w->out->entry[p->last].pa / 8] |= accessed;
-    for (unsigned i = p->first; i <= p->last; i++) {
-        if (p->fault == ORACLE_DONE)
-            w->ram[w->out->entry[i].pa / 8] |= accessed;
-        else if (i < p->last || p->page_lg2) /* what ended the walk was not used */
+    for (unsigned i = p->first; p->fault != ORACLE_DONE && i <= p->last; i++)
+        if (i < p->last || p->page_lg2) /* what ended the walk was not used */
             w->out->entry[i].free |= accessed;
+    if (p->fault != ORACLE_DONE)
+        return;
+    for (unsigned i = p->first; i <= p->last; i++)
+        sets |= accessed & ~w->ram[w->out->entry[i].pa / 8];
+    leaf = w->ram[w->out->entry[p->last].pa / 8];
+    if (a->what & WRITE)
+        sets |= dirty & ~leaf;
+    if (!log_page(w, a, sets, sets & dirty)) {
+        p->fault = NESTED_LOG_FULL;
+        return;
     }
-    if (p->fault == ORACLE_DONE && what & WRITE)
+    for (unsigned i = p->first; i <= p->last; i++)
+        w->ram[w->out->entry[i].pa / 8] |= accessed;
+    if (a->what & WRITE)
         w->ram[w->out->entry[p->last].pa / 8] |= dirty;
 }
 
-bool nested_translate(struct walking *w, const struct nested_access *a, struct nested_path *p)
+bool translate_nested(struct walking *w, const struct nested_access *a, struct nested_path *p)
 {
     struct nested_answer *out = w->out;
     bool reserved;
 
     nested_walk(w, a->gpa, p);
     reserved = p->fault == NESTED_PAGE_FAULT && p->present;
-    if (p->fault == ORACLE_DONE && (w->c->npt ? npt_refuses(w, p->rights, a->what) : ept_refuses(w, p->rights, a->what)))
+    if (p->fault == ORACLE_DONE && (w->c->npt ? npt_refuses(w, p->rights, a) : ept_refuses(w, p->rights, a->what)))
         p->fault = w->c->npt ? NESTED_PAGE_FAULT : NESTED_VIOLATION;
-    set_nested_bits(w, p, a->what);
+    set_nested_bits(w, p, a);
     if (p->fault == ORACLE_DONE)
         return true;
     out->outcome = p->fault;
     out->gpa = a->gpa;
-    out->error = p->fault == NESTED_MISCONFIGURATION ? 0
+    out->error = p->fault == NESTED_MISCONFIGURATION || p->fault == NESTED_LOG_FULL ? 0
                : w->c->npt ? npt_exitinfo1(w, p, a, reserved) : ept_qualification(w, p->rights, a);
-    /* APM2 15.25.6: as a #PF's, so without the host's NXE not told; and, for a code read, in any case. */
+    /* Bit 4 tells a code read; as in the error code of a #PF, which has no such bit without NXE? */
     out->error_free = w->c->npt && a->what & FETCH && !w->c->nxe ? 16 : 0;
     return false;
 }

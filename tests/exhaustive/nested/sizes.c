@@ -4,13 +4,13 @@
 
 static void set_walk(struct judge *j, unsigned place, unsigned last)
 {
-    for (unsigned level = 0; level <= nested_top(j); level++)
+    for (unsigned level = last; level <= nested_top(j); level++)
         *nested_entry(j, place, level) = nested_plain(j, place, level, level == last);
 }
 
 static void set_guest(struct judge *j, unsigned last)
 {
-    for (unsigned level = 0; level <= guest_top(j); level++)
+    for (unsigned level = last; level <= guest_top(j); level++)
         *guest_entry(j, level) = guest_plain(j, level, level == last);
 }
 

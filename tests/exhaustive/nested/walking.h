@@ -16,11 +16,11 @@ struct walking {
     const struct nested_cpu *c;
     struct nested_answer *out;
     bool user_page, writable_page, nx_page; /* what the guest's tables say of the linear address                    */
-    /* the guest's entries read so far: host-physical, and whether EPT lets them be written */
+    /* the guest's entries read so far: host-physical, where they are noted */
     unsigned tables;
     uint64_t table_pa[5];
     unsigned table_note[5];
-    uint64_t table_rights[5];
+    bool table_writable[5];  /* and a store there changes nothing in the nested tables                               */
 };
 
 static inline bool bit(uint64_t value, unsigned n)
@@ -63,11 +63,7 @@ struct nested_path {
 };
 
 /* The whole: walks, judges, sets bits, and says what a fault is. */
-bool nested_translate(struct walking *w, const struct nested_access *a, struct nested_path *p);
-/* Do the rights of the nested entries together refuse it? */
-bool ept_refuses(const struct walking *w, uint64_t rights, unsigned what);
-uint64_t ept_qualification(const struct walking *w, uint64_t rights, const struct nested_access *a);
-
+bool translate_nested(struct walking *w, const struct nested_access *a, struct nested_path *p);
 void guest_walk(struct walking *w, uint64_t va, struct oracle_path *out);
 /* A 1 GiB entry whose address is not aligned, where that departs from the manual. */
 bool departs_in_1g(const struct nested_cpu *c, uint64_t pdpte, bool fault);
