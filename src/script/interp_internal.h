@@ -41,6 +41,7 @@ struct interp {
     unsigned cpus;
     struct mpu_world *mpu;       /* mpu_cmds.c; NULL until `mpu`                                               */
     struct part *part;           /* part_cmds.c; NULL until `part new`                                         */
+    struct cache_world *cache;   /* cache_cmds.c; NULL until `cache new`                                       */
     struct seg *seg;             /* seg_cmds.c; of this machine; NULL until `seg new`                          */
     u64 line;                    /* number of the line being done, from 1                                      */
     struct word doing;           /* its command                                                                */
@@ -107,6 +108,8 @@ command_fn cmd_mpu;                               /* mpu_cmds.c                 
 void mpu_drop(struct interp *in);
 command_fn cmd_part;                              /* part_cmds.c                                                 */
 void part_drop(struct interp *in);
+command_fn cmd_cache;                             /* cache_cmds.c                                                */
+void cache_drop(struct interp *in);
 command_fn cmd_seg;                               /* seg_cmds.c                                                  */
 void seg_drop(struct interp *in);
 process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
