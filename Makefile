@@ -35,6 +35,7 @@ test-differential: setup
 	@$(MAKE) --no-print-directory all
 	@sh tests/differential/baremetal/run.sh $(B); status=$$?; \
 		sh tests/differential/mpu/run.sh $(B) || [ $$? -eq 77 ] && exit $$status
+	@sh tests/differential/segment/run.sh $(B) || [ $$? -eq 77 ]
 
 mmfuzz: all
 	@sh tests/differential/mmfuzz/long.sh $(B) "$(SEEDS)" "$(OPS)" $(MMFUZZ)
@@ -66,7 +67,7 @@ exhaustive:
 	@sh tools/exhaustive.sh
 
 # Breaks the code on purpose, a little at a time: does a test notice?  ROOMS=machine for one room alone.
-ROOMS ?= machine kernel mpu partition
+ROOMS ?= machine kernel mpu partition segment
 mutate: setup
 	@sh tools/mutate.sh $(ROOMS)
 

@@ -123,9 +123,11 @@ bool seg_swapgs(struct seg *s, struct seg_result *r);
 /* ---- in words ------------------------------------------------------------------------------------------------------------- */
 
 extern const char *const seg_reg_names[SEG_REGS]; /* "es", "cs" ...                                               */
-/* A descriptor as a line, without its end: "code base 0x0 limit 0xffffffff dpl 0 32-bit readable". */
+/* A register's hidden half as a line, without its end: "code base 0x0 limit 0xffffffff dpl 0 32-bit readable". */
 void seg_show(const struct seg_register *d, bool long_mode, const struct pw_out *out);
-/* The descriptor of 8 bytes, hidden half only. */
+/* The same of 8 bytes in a table, which may be a gate: "call-gate to 0x8 offset 0x5000 params 1 dpl 3". */
+void seg_show_entry(u64 descriptor, bool long_mode, const struct pw_out *out);
+/* The hidden half that 8 bytes give. */
 struct seg_register seg_decode(u64 descriptor);
 /* Reads or writes the 8 bytes that a selector names, as a loader would: without checks, or a trace in TLBs and page tables.
  * false: they are outside the table, or not in RAM. */

@@ -67,7 +67,6 @@ static void tell_rule(struct interp *in, const struct seg_result *r)
 static void tell_descriptor(struct interp *in, u16 selector)
 {
     u64 raw;
-    struct seg_register d;
 
     if (!in->options.explain || !(selector & ~3u))
         return;
@@ -79,10 +78,9 @@ static void tell_descriptor(struct interp *in, u16 selector)
     text_str(&in->t, ", CPL ");
     text_dec(&in->t, in->seg->cpl);
     if (seg_peek(in->seg, selector, &raw)) {
-        d = seg_decode(raw);
         text_str(&in->t, ": ");
         text_emit(&in->t, in->out);
-        seg_show(&d, seg_in_long_mode(in->seg), in->out);
+        seg_show_entry(raw, seg_in_long_mode(in->seg), in->out);
     }
     line_end(in);
 }

@@ -4,8 +4,6 @@
 
 #include "base/check.h"
 
-#include <string.h>
-
 /* What each kind of descriptor begins with. */
 static const struct kind { const char *name; u16 rights; bool gate, tall; } kinds[] = { /* tall: 16 bytes in IA-32e mode */
     { "null", 0, false, false },
@@ -105,19 +103,17 @@ bool seg_table_cmd(struct interp *in, const struct words *w)
         return fail(in, "seg table [ldt]", NULL);
     for (u32 selector = ldt ? 4 : 0; selector < 0x10000; selector += 8) {
         struct text t = { 0 };
-        struct seg_register d;
         u64 raw;
 
         if (!seg_peek(in->seg, (u16)selector, &raw))
             break;
-        d = seg_decode(raw);
         if (!raw)
             continue;
         text_0x(&t, selector);
         text_char(&t, ' ');
         text_emit(&t, &out);
-        seg_show(&d, long_mode, &out);
-        if (long_mode && !(d.rights & SEG_S))
+        seg_show_entry(raw, long_mode, &out);
+        if (long_mode && !(seg_decode(raw).rights & SEG_S))
             selector += 8; /* the upper half */
         out.put(out.ctx, "\n", 1);
     }

@@ -235,7 +235,9 @@ static void system_registers(void **state)
     assert_int_not_equal(mmu_peek(m, 0x6008), 0);
     assert_true(seg_load(&s, SEG_DS, 0x0c, &r));
     assert_int_equal(s.reg[SEG_DS].base, 0x1000);
-    FAULTS(seg_lldt(&s, 0x54, &r), SEG_GP_FAULT, 0x54);   /* TI                                                    */
+    describe(0x14, seg_encode(0x6000, 0x1f, SEG_P | SEG_TYPE_LDT));
+    describe(0x1c, 0);
+    FAULTS(seg_lldt(&s, 0x14, &r), SEG_GP_FAULT, 0x14);   /* TI                                                    */
     FAULTS(seg_lldt(&s, 0x20, &r), SEG_GP_FAULT, 0x20);   /* not an LDT                                            */
     FAULTS(seg_lldt(&s, 0x78, &r), SEG_GP_FAULT, 0x78);   /* an empty entry                                        */
     describe(0x78, seg_encode(0x6000, 0x1f, SEG_P | SEG_TYPE_LDT));
@@ -302,6 +304,7 @@ static void encodings(void **state)
     (void)state;
     assert_int_equal(seg_encode(0x89abcdef, 0xfffff, rights(SEG_CODE, 2)), 0x894fd8abcdefffff);
     assert_int_equal(seg_encode(0, 0xffffffff, rights(SEG_WRITABLE, 0) | SEG_G), 0x00cf92000000ffff);
+    assert_int_equal(seg_encode(0, 0x12345fff, rights(SEG_WRITABLE, 0) | SEG_G), 0x00c1920000002345);
     d = seg_decode(0x89c1f2abcdef2345);
     assert_int_equal(d.base, 0x89abcdef);
     assert_int_equal(d.limit, 0x12345fff);
