@@ -183,8 +183,6 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
     o->program = argv + optind;
     if (!*o->program)
         return bad_usage("run", "no program was given");
-    if (o->heap && o->record)
-        return bad_usage("run", "--heap and --record cannot be used in one run; make two");
     if (o->results && !strcmp(o->results, "-"))
         return bad_usage("run", "the results file cannot go to standard output; --json - can");
     return same_file_twice("run", o->results, &o->view);

@@ -167,6 +167,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = (enum mm_thp)(s->thp >= 0 ? s->thp : recorded_thp(r));
     cfg.kernel.mmap_min_addr = setting(r, "mmap_min_addr", 65536);
+    cfg.kernel.max_map_count = (u32)setting(r, "max_map_count", 65530);
     cfg.kernel.no_zero_page = r->foreign != NULL;
     cfg.kernel.version = s->kernel_version ? s->kernel_version : cfg.kernel.version;
     cfg.kernel.fault_around_bytes = s->fault_around_bytes ? s->fault_around_bytes : cfg.kernel.fault_around_bytes;

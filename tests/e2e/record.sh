@@ -24,6 +24,7 @@ seq 20000 | sort -R > lines
 again gzip -- gzip -c bytes
 again sort -- sort lines
 again heap -- "$PROGS/heap"
+again sites --heap --call-paths -- "$PROGS/sites"
 again segv -- "$PROGS/segv"
 again grow -- "$PROGS/grow"
 again threads -- "$PROGS/threads"

@@ -209,6 +209,7 @@ struct cap_line {
     struct sim_cost cost;
 };
 struct cap_line *cap_line_of(Addr ip);
+void cap_tell_lines(void);   /* the recording hears of those that mean something now                          */
 void cap_forget_names(void); /* addresses may mean other lines from now on                                      */
 struct cap_totals { ULong instructions, loads, stores, modifies, crossings; };
 extern struct cap_totals cap_totals;

@@ -112,15 +112,25 @@ struct cap_line *cap_line_of(Addr ip)
         a = VG_(malloc)("pagewalk.address", sizeof *a);
         a->key = ip;
         a->line = look_up(ip);
-        if (cap.opt.record)
-            tell_line(ip, a->line);
         VG_(HT_add_node)(addresses, a);
     }
     return a->line;
 }
 
+/* Not when they are looked up: that may be in the middle of a block, where the recording takes no events. */
+void cap_tell_lines(void)
+{
+    const struct address *a;
+    if (!cap.opt.record || !addresses)
+        return;
+    VG_(HT_ResetIter)(addresses);
+    while ((a = VG_(HT_Next)(addresses)))
+        tell_line(a->key, a->line);
+}
+
 void cap_forget_names(void)
 {
+    cap_tell_lines();
     cap_record_event(&(struct trace_event){ .type = TRACE_FORGET });
     if (addresses)
         VG_(HT_destruct)(addresses, VG_(free));

@@ -383,6 +383,7 @@ static void ended(Int exit_code)
     cap_check_kernel_end();
     if (cap.write_results && cap.running)
         cap_write_results();
+    cap_tell_lines();
     cap_record_end();
 }
 
