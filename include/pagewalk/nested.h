@@ -144,7 +144,7 @@ struct mmu_nested_step {
     u8 for_level;         /* nested: the level of the guest's entry that is looked for; MMU_GUEST_PAGE       */
     u8 verdict;           /* enum mmu_step_verdict                                                           */
 };
-#define MMU_NESTED_STEPS 35u
+#define MMU_NESTED_STEPS 60u /* 5 levels under 5: 35; and each entry of the guest's translated again for its A or D */
 struct mmu_guest_walk {
     struct mmu_walk w;    /* its steps are the guest's entries; r.status may be MMU_EXIT; w.rule tells of either table */
     struct mmu_guest_exit exit;

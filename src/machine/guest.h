@@ -85,6 +85,7 @@ struct guest_access {
     u32 known, writable;           /* bit by level: gpa[] is right; the entry may be written, which changes nothing below */
     u8 keep;                       /* enum keep, after guest_page()                                               */
     u32 marked;                    /* nested entries that got A or D                                               */
+    u16 would_log;                 /* live NULL: pages that would be in the log by now                              */
     const char *rule;              /* why it ended in an exit                                                      */
     struct mmu_guest_exit exit;
 };

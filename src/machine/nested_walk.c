@@ -220,7 +220,7 @@ static bool mark(struct guest_access *g, const struct nested_ask *ask, struct wa
         missing |= (u32)(marked(n, ask, w, level) != w->entry[level]) << level;
     if (!missing)
         return true;
-    if (n->logs && n->pml_index >= 512)
+    if (n->logs && (u16)(n->pml_index - g->would_log) >= 512)
         return false;
     g->marked += (u32)__builtin_popcount(missing);
     bool dirtied = !(w->entry[w->last] & n->dirty) && marked(n, ask, w, w->last) & n->dirty;
@@ -230,8 +230,8 @@ static bool mark(struct guest_access *g, const struct nested_ask *ask, struct wa
         if (g->live)
             phys_write(g->m, w->pa[level], w->entry[level]);
     }
-    if (dirtied && n->logs && g->live)
-        log_page(g->m, g->live->nested, ask->gpa);
+    if (dirtied && n->logs)
+        g->live ? log_page(g->m, g->live->nested, ask->gpa) : (void)g->would_log++;
     return true;
 }
 

@@ -26,7 +26,8 @@ struct judge {
     struct place place[PLACES];
     uint64_t va;
     uint64_t cr2;              /* what CR2 must hold                                                                */
-    uint64_t nested_reads;     /* counted so far                                                                    */
+    uint64_t log;              /* where the page-modification log is                                                */
+    uint64_t nested_reads, logged; /* counted so far                                                                */
     bool walk_too;             /* also ask mmu_guest_walk(), which must agree entry by entry and change nothing     */
     bool caches;               /* of the next machine: every cache there is; each access is then made twice          */
     uint64_t cases, differences;

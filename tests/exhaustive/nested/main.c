@@ -15,15 +15,19 @@
 /* Of 64: controls and modes of the guest; the rest by number, so that every pair meets. */
 void family_context(bool npt, unsigned number, struct nested_cpu *c)
 {
-    unsigned n = number * 37 % 64, m = number * 11 % 64;
+    unsigned n = number * 37 % 64, m = number * 11 % 64, k = number * 29 % 64;
 
     *c = (struct nested_cpu){ .format = GUEST_LONG, .nxe = true };
     if (npt) {
         c->nxe = n & 1;
+        c->gmet = k & 1;
+        c->rogpt = k >> 1 & 1;
     } else {
         c->ad = n & 1;
         c->modes = n >> 1 & 1;
     }
+    c->logs = (npt || c->ad) && !(k >> 2 & 3);
+    c->log_index = (const unsigned[]){ 511, 0, 1, 512 }[k >> 4];
     c->guest.wp = n >> 2 & 1;
     c->guest.nxe = n >> 3 & 1;
     c->guest.cpl = n >> 4 & 1 ? 3 : 0;

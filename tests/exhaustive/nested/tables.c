@@ -16,6 +16,7 @@ void judge_lay_out(struct judge *j)
     bool narrow = j->cpu.format != GUEST_LONG;
 
     j->cpu.root = root;
+    j->log = page_number(n++) << 12;
     for (unsigned i = 0; i < PLACES; i++) {
         struct place *p = &j->place[i];
         uint64_t noise = (i + 1) * 0xd1342543de82ef95ull;
