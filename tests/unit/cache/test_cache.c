@@ -11,18 +11,29 @@
 
 #include <cmocka.h>
 
+/* The last eight, and what they live in. */
+static struct { struct mmu_cache_desc d; u8 *block; } made[8];
+
+static int free_all(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        free(made[i].block);
+    return 0;
+}
+
 static struct cache *make(enum mmu_cache_form form, unsigned ways, unsigned sets, unsigned line, enum mmu_repl repl)
 {
-    static struct mmu_cache_desc d[8];
     static unsigned n;
-    struct mmu_cache_desc *at = &d[n++ % 8];
-    u8 *block;
+    struct mmu_cache_desc *at = &made[n % 8].d;
+    u8 **block = &made[n++ % 8].block;
 
+    free(*block);
     *at = (struct mmu_cache_desc){ .side = MMU_SIDE_D, .form = (u8)form, .repl = (u8)repl, .ways = (u16)ways, .sets = (u16)sets, .line_bytes = (u16)line };
     assert_null(mmu_cache_unfit(at));
-    block = aligned_alloc(64, cache_bytes(at));
-    memset(block, 0xa5, cache_bytes(at)); /* what was there does not matter                                       */
-    return cache_create(block, at, 1);
+    *block = aligned_alloc(64, cache_bytes(at));
+    memset(*block, 0xa5, cache_bytes(at)); /* what was there does not matter                                      */
+    return cache_create(*block, at, 1);
 }
 
 /* ---- what can be -------------------------------------------------------------------------------------------------- */
@@ -133,7 +144,7 @@ static u32 rnd(u32 n)
     return (u32)(random_state >> 16) % n;
 }
 
-struct line_list { unsigned n; struct cache_line at[4096]; };
+struct line_list { unsigned n; struct cache_line at[8192]; };
 static void collect(void *ctx, const struct cache_line *l)
 {
     struct line_list *list = ctx;
@@ -273,5 +284,5 @@ int main(void)
         cmocka_unit_test(profiles), cmocka_unit_test(unfit), cmocka_unit_test(lines_of_an_access), cmocka_unit_test(flushing),
         cmocka_unit_test(marks_over_long_runs), cmocka_unit_test(a_way_of_a_page), cmocka_unit_test(first_level),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, free_all);
 }
