@@ -342,6 +342,7 @@ void machine_drop(struct interp *in)
 {
     check_flush_end(in);
     pins_drop(in);
+    iommu_drop(in);
     seg_drop(in);
     if (in->block)
         munmap(in->block, in->block_bytes);

@@ -39,6 +39,8 @@ static const struct command {
     { "boot", cmd_boot, 1, WORDS_MAX, NEED_NOTHING,
       "boot [kernel=6.18] [thp=never|madvise|always] [ram=SIZE] [cpus=N] [profile=NAME] [...]" },
     { "mpu", cmd_mpu, 2, WORDS_MAX, NEED_NOTHING, "mpu v7m|v8m|v8.1m [regions=N], mpu region|regions|set|get|access|swap|load|store|sync ..." },
+    { "iommu", cmd_iommu, 2, WORDS_MAX, NEED_MACHINE,
+      "iommu new [bits=39|48|57] [...], iommu set|get|dma|look|iotlb|contexts|faults|stats|start|attach|map|unmap|buffers ..." },
     { "cache", cmd_cache, 2, WORDS_MAX, NEED_NOTHING, "cache new|cpu ..., cache map|space|load|store|memory|flush|lines|stats ..." },
     { "part", cmd_part, 2, WORDS_MAX, NEED_NOTHING, "part new BYTES first|best|worst|next [unit=N] [paged], part start|end|out|in|compact|access|map ..." },
     { "seg", cmd_seg, 2, WORDS_MAX, NEED_MACHINE, "seg new [cpuN], seg lgdt|lldt|ltr|describe|load|jump|call|return|access|set|swapgs|regs|table ..." },

@@ -40,6 +40,7 @@ struct interp {
     u64 ram_bytes;
     unsigned cpus;
     struct mpu_world *mpu;       /* mpu_cmds.c; NULL until `mpu`                                               */
+    struct iommu_world *iommu;   /* iommu_cmds.c; NULL until `iommu new`                                       */
     struct part *part;           /* part_cmds.c; NULL until `part new`                                         */
     struct cache_world *cache;   /* cache_cmds.c; NULL until `cache new`                                       */
     struct seg *seg;             /* seg_cmds.c; of this machine; NULL until `seg new`                          */
@@ -106,6 +107,8 @@ process_fn cmd_pin;
 void pins_drop(struct interp *in);
 command_fn cmd_mpu;                               /* mpu_cmds.c                                                  */
 void mpu_drop(struct interp *in);
+command_fn cmd_iommu;                             /* iommu_cmds.c                                                */
+void iommu_drop(struct interp *in);
 command_fn cmd_part;                              /* part_cmds.c                                                 */
 void part_drop(struct interp *in);
 command_fn cmd_cache;                             /* cache_cmds.c                                                */
