@@ -36,6 +36,7 @@ test-differential: setup
 	@sh tests/differential/baremetal/run.sh $(B); status=$$?; \
 		sh tests/differential/mpu/run.sh $(B) || [ $$? -eq 77 ] && exit $$status
 	@sh tests/differential/segment/run.sh $(B) || [ $$? -eq 77 ]
+	@sh tests/differential/iommu/run.sh $(B) || [ $$? -eq 77 ]
 
 mmfuzz: all
 	@sh tests/differential/mmfuzz/long.sh $(B) "$(SEEDS)" "$(OPS)" $(MMFUZZ)
