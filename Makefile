@@ -8,6 +8,7 @@
 #   make validate   what `pagewalk whatif` predicts of huge pages beside what happens on this machine (some minutes)
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
+#   make test-cluster   a sweep run by GNU parallel and as a Slurm array, on this machine (root)
 #   make check-kernel   `pagewalk run --check-kernel` on programs of all kinds
 #   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
 #   make cases   published cases, found again (examples/cases)
@@ -16,7 +17,7 @@ B ?= build
 PREFIX ?= /usr/local
 NINJA = meson compile -C $(B)
 
-.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html cases exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy validate install clean check
+.PHONY: all setup test test-bare test-differential test-kernels check-kernel mmfuzz test-html test-cluster cases exhaustive mutate coverage demo san fuzz bench bench-machine bench-kernel accuracy validate install clean check
 all: $(B)/build.ninja
 	@$(NINJA)
 
@@ -60,6 +61,12 @@ cases: setup
 	@sh tools/setup.sh cases || echo "cases: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
 	@sh tests/e2e/cases.sh $(B) all
+
+# Slurm on this machine, for as long as one job array takes (root).
+test-cluster: setup
+	@sh tools/setup.sh cluster || echo "test-cluster: going on without what could not be installed"
+	@$(MAKE) --no-print-directory all
+	@sh tests/e2e/sweep.sh $(B)
 
 test-bare:
 	@sh tools/bare.sh

@@ -8,6 +8,8 @@ _pagewalk_options() {
     whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
     advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;
+    sweep) echo '--list --missing --help' ;;
+    merge) echo '--csv --jsonl --sqlite --help' ;;
     diff) echo '--fail-if --baseline --by --json --top -q --quiet --help' ;;
     cpus) echo '--json --help' ;;
     probe) echo '-o --output --quick --help' ;;
@@ -42,7 +44,7 @@ _pagewalk() {
     [[ $cur == = ]] && cur=
     [[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'run replay whatif advise report diff cpus probe script help --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'run replay whatif advise sweep merge report diff cpus probe script help --help --version' -- "$cur"))
         return
     fi
     if [[ $command == run ]]; then
@@ -61,7 +63,7 @@ _pagewalk() {
     --cpu)
         COMPREPLY=($(_pagewalk_profiles "$cur"))
         return ;;
-    --json | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | --record | -o | --output)
+    --json | --jsonl | --sqlite | --callgrind | --html | --csv | --timeline | --symbol-order | --section-order | --folded | --speedscope | --baseline | --record | -o | --output)
         COMPREPLY=($(compgen -f -- "$cur"))
         return ;;
     --thp)
@@ -91,7 +93,7 @@ _pagewalk() {
     whatif)
         COMPREPLY=($(compgen -W 'cpu= cpus= thp=always thp=madvise thp=never pages=2m pages=4k kernel=6.12 kernel=6.1 fault-around= populate= hugepage=' -- "$cur"))
         COMPREPLY+=($(compgen -f -- "$cur")) ;;
-    help) COMPREPLY=($(compgen -W 'run replay whatif advise report diff cpus probe script help' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'run replay whatif advise sweep merge report diff cpus probe script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;
     esac
 } && complete -o filenames -F _pagewalk pagewalk

@@ -27,7 +27,7 @@ for source in tests/fuzz/fuzz_*.c; do
     mkdir -p "$corpus"
     if ! clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=undefined -Iinclude -I. -Isrc "$source" -o "$dir/fuzz_$name" \
-        -Wl,--start-group $archives -Wl,--end-group -ljansson -lzstd -larchive; then
+        -Wl,--start-group $archives -Wl,--end-group -ljansson -lzstd -larchive -lsqlite3; then
         echo "fuzz: $name does not build"
         failed=$((failed + 1))
         continue

@@ -6,7 +6,7 @@
 #   file PATH      a file; a name pattern is allowed
 # Groups: build (make), test (make test), san (make san), fuzz (make fuzz),
 # emulators (make test-differential), kernels (make test-kernels), stress (make check-kernel), browser (make test-html),
-# cases (make cases).
+# cases (make cases), cluster (make test-cluster).
 
 packages_table() {
     cat <<'ROWS'
@@ -21,11 +21,14 @@ build valgrind       file   /usr/include/valgrind/pub_tool_basics.h
 build valgrind       file   /usr/lib/x86_64-linux-gnu/valgrind/libcoregrind-amd64-linux.a
 build libjansson-dev header jansson.h
 build libzstd-dev    header zstd.h
+build libsqlite3-dev header sqlite3.h
 build libarchive-dev header archive.h
 build libcmocka-dev  header cmocka.h
 test  clang          cmd    clang
 test  qemu-system-x86 cmd   qemu-system-x86_64
 test  lld            cmd    ld.lld
+test  parallel       cmd    parallel
+test  sqlite3        cmd    sqlite3
 fuzz  clang          cmd    clang
 fuzz  libclang-rt-dev file  /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a
 emulators qemu-system-x86 cmd qemu-system-x86_64
@@ -43,6 +46,10 @@ stress stress-ng     cmd    stress-ng
 stress sqlite3       cmd    sqlite3
 stress git           cmd    git
 browser chromium     cmd    chromium
+cluster slurmctld    cmd    slurmctld
+cluster slurmd       cmd    slurmd
+cluster slurm-client cmd    sbatch
+cluster munge        cmd    munged
 cases redis-server   cmd    redis-server
 cases redis-tools    cmd    redis-benchmark
 cases python3-minimal file  /usr/bin/python3

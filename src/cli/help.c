@@ -124,6 +124,37 @@ static const char help_advise[] =
 "\n"
 "Exit status: 0; 125 when a replay failed or the recording is cut off.\n";
 
+static const char help_sweep[] =
+"usage: pagewalk sweep [--list | --missing] FILE\n"
+"\n"
+"Lists a replay for each recording under each combination of settings that FILE names, one shell command a\n"
+"line, each complete in itself: for GNU parallel, a Slurm array, or anything else that runs commands.\n"
+"`pagewalk merge` joins their results. Without an option it says how many there are.\n"
+"\n"
+"  recording gcc.pw traces/*.xz     what `pagewalk replay` takes; patterns are matched\n"
+"  cpu skylake zen4                 one or more values of each of these:\n"
+"  thp never always                 cpu, cpus, thp, kernel, fault-around, pages, ram\n"
+"  results sweep.results            the folder for results (default: sweep.results)\n"
+"\n"
+"Words with blanks stand in double quotes; # begins a comment; paths are from FILE's folder.\n"
+"\n"
+"  --list              the commands\n"
+"  --missing           those of them whose results are not there, or not whole\n"
+"\n"
+"Exit status: 0, or 125 when FILE cannot be read or is wrong.\n";
+
+static const char help_merge[] =
+"usage: pagewalk merge [OPTION...] FILE...\n"
+"\n"
+"Joins results files (of `pagewalk replay -o`, `run -o`) into one table: a row each, a column for each text and\n"
+"count that any of them has, named as in docs/formats.md. What one does not have is unknown there, not 0.\n"
+"\n"
+"  --csv FILE          for spreadsheets; unknown: empty (the default, on standard output)\n"
+"  --jsonl FILE        JSON Lines, an object a row; unknown: null\n"
+"  --sqlite FILE       the table `results` of an SQLite database, in place of one that is there; unknown: NULL\n"
+"\n"
+"Exit status: 0; 125 when a file cannot be read (the others are joined) or the table cannot be written.\n";
+
 static const char help_report[] =
 "usage: pagewalk report [OPTION...] FILE\n"
 "\n"
@@ -213,6 +244,8 @@ const struct command commands[] = {
     { "replay", cmd_replay, "run a recording again, with other settings", help_replay },
     { "whatif", cmd_whatif, "what a recorded run would be under other settings", help_whatif },
     { "advise", cmd_advise, "what would help a recorded run", help_advise },
+    { "sweep", cmd_sweep, "list replays of many recordings under many settings", help_sweep },
+    { "merge", cmd_merge, "join the results of many runs or replays into one table", help_merge },
     { "report", cmd_report, "show the results of an earlier run again", help_report },
     { "diff", cmd_diff, "compare two runs, and fail when something grew", help_diff },
     { "cpus", cmd_cpus, "list the CPU profiles and where their numbers come from", help_cpus },

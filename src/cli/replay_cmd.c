@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/replay_settings.h"
 
 #include "pagewalk/mmu.h"
 #include "trace/replay.h"

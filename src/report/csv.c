@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * csv.c - functions, source lines, mappings and call paths as one table for spreadsheets and data tools (RFC 4180: CR LF, quotes
  * doubled).  The first column says what a row is; what is unknown or does not apply to that kind is empty. */
+#include "report/csv.h"
 #include "report/paths.h"
 #include "report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void put_text(FILE *out, const char *s)
+void csv_put_text(FILE *out, const char *s)
 {
     if (!strpbrk(s, ",\"\r\n")) {
         fputs(s, out);
@@ -33,10 +34,10 @@ static void begin_row(FILE *out, const char *kind, const struct place *p)
 
     fputs(kind, out);
     for (int i = 0; i < 3; i++)
-        fputc(',', out), put_text(out, text[i]);
+        fputc(',', out), csv_put_text(out, text[i]);
     put_num(out, p->line);
     for (int i = 0; i < 3; i++)
-        fputc(',', out), put_text(out, mapping[i]);
+        fputc(',', out), csv_put_text(out, mapping[i]);
     put_num(out, p->bytes);
     for (int e = 0; e < EVENT_COLUMNS; e++)
         put_num(out, p->event[e]);
@@ -57,7 +58,7 @@ static void put_path(FILE *out, const struct paths *p, unsigned frame)
     while (path && n)
         fputs(path_function_name(&p->function[p->at[chain[--n]].function]), path), fputs(n ? ";" : "", path);
     if (path && !fclose(path))
-        put_text(out, text);
+        csv_put_text(out, text);
     free(text);
     fputs("\r\n", out);
 }

@@ -39,6 +39,12 @@ const char *results_text(const struct results *r, const char *name)
     return NULL;
 }
 
+void results_each_text(const struct results *r, void (*see)(void *ctx, const char *name, const char *value), void *ctx)
+{
+    for (size_t i = 0; i < r->texts; i++)
+        see(ctx, r->text[i].name, r->text[i].value);
+}
+
 struct num results_count(const struct results *r, const char *name)
 {
     for (size_t i = 0; i < r->counts; i++)

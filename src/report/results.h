@@ -28,6 +28,7 @@ struct results *results_parse(char *bytes, size_t len_bytes, const struct result
 void results_free(struct results *r);
 
 const char *results_text(const struct results *r, const char *name);
+void results_each_text(const struct results *r, void (*see)(void *ctx, const char *name, const char *value), void *ctx);
 struct num results_count(const struct results *r, const char *name);
 /* Counts whose names begin with prefix, in the file's order. */
 void results_each_count(const struct results *r, const char *prefix,
