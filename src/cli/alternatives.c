@@ -2,34 +2,28 @@
  * alternatives.c - reads what `pagewalk whatif` is asked for.  Called by whatif_cmd.c. */
 #include "cli/alternatives.h"
 #include "cli/cli.h"
+#include "trace/setting_words.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-struct choice { const char *word; int value; };
-
-static const struct choice thp[] = { { "always", MM_THP_ALWAYS }, { "madvise", MM_THP_MADVISE }, { "never", MM_THP_NEVER }, { NULL, 0 } };
-static const struct choice kernels[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 }, { NULL, 0 } };
-
-static bool choose(const char *command, const char *name, const char *value, const struct choice *c, int *to)
+/* False: said what is wrong. */
+static bool choose(const char *command, const char *name, const char *value, const struct setting_word *words, int *to)
 {
-    for (; c->word; c++)
-        if (!strcmp(value, c->word)) {
-            *to = c->value;
-            return true;
-        }
+    if (setting_find(words, value, to))
+        return true;
     bad_usage(command, "%s= does not know '%s'", name, value);
     return false;
 }
 
 static bool set_cpu(const char *command, const char *v, struct replay_settings *s) { return (s->profile = find_profile(command, v)) != NULL; }
-static bool set_thp(const char *command, const char *v, struct replay_settings *s) { return choose(command, "thp", v, thp, &s->thp); }
+static bool set_thp(const char *command, const char *v, struct replay_settings *s) { return choose(command, "thp", v, thp_words, &s->thp); }
 
 static bool set_kernel(const char *command, const char *v, struct replay_settings *s)
 {
     int version;
-    if (!choose(command, "kernel", v, kernels, &version))
+    if (!choose(command, "kernel", v, kernel_words, &version))
         return false;
     s->kernel_version = (u32)version;
     return true;
@@ -38,8 +32,8 @@ static bool set_kernel(const char *command, const char *v, struct replay_setting
 static bool set_cpus(const char *command, const char *v, struct replay_settings *s)
 {
     u64 n;
-    if (!parse_number(v, 1, 64, &n)) {
-        bad_usage(command, "cpus= wants a number from 1 to 64, not '%s'", v);
+    if (!parse_number(v, 1, CPUS_MAX, &n)) {
+        bad_usage(command, "cpus= wants a number from 1 to %d, not '%s'", CPUS_MAX, v);
         return false;
     }
     s->cpus = (unsigned)n;

@@ -47,6 +47,8 @@ int __attribute__((format(printf, 2, 3))) bad_usage(const char *command, const c
 /* What getopt_long has just refused (opterr is 0, the option string begins with ':'). */
 int bad_option(const char *command, int result, char **argv);
 
+enum { CPUS_MAX = 64 };                  /* that can be simulated                                                */
+
 /* ---- words -------------------------------------------------------------------------------------------------------- */
 
 /* The name most like `word`, or NULL when none is near.  names(ctx, i): NULL past the last. */

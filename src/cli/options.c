@@ -3,12 +3,14 @@
 #include "cli/options.h"
 #include "cli/cli.h"
 
+#include "pagewalk/kernel.h"
+#include "trace/setting_words.h"
+
 #include <getopt.h>
 #include <string.h>
 
 #define TOP_DEFAULT 5
 #define TOP_MAX 10000
-#define CPUS_MAX 64
 #define PATH_DEPTH_DEFAULT 100
 #define PATH_DEPTH_MAX 1000
 #define RAM_LEAST_BYTES (16ull << 20)
@@ -90,10 +92,17 @@ static int same_file_twice(const char *command, const char *results, const struc
     return 0;
 }
 
+/* 0, or said what is wrong. */
+static int one_of(const char *command, const char *option, const char *value, const struct setting_word *words, int *to)
+{
+    return setting_find(words, value, to) ? 0 : bad_usage(command, "%s does not know '%s'", option, value);
+}
+
 /* ---- run ---------------------------------------------------------------------------------------------------------- */
 
 static int run_option(int option, struct run_options *o)
 {
+    int chosen;
     u64 n;
 
     switch (option) {
@@ -114,10 +123,8 @@ static int run_option(int option, struct run_options *o)
         o->ram_bytes = page_down(n);
         return 0;
     case OPT_THP:
-        if (strcmp(optarg, "always") && strcmp(optarg, "madvise") && strcmp(optarg, "never"))
-            return bad_usage("run", "--thp wants always, madvise or never, not '%s'", optarg);
         o->thp = optarg;
-        return 0;
+        return one_of("run", "--thp", optarg, thp_words, &chosen);
     case OPT_RECORD:
         o->record = optarg;
         return *optarg ? 0 : bad_usage("run", "an output file has an empty name");
@@ -190,18 +197,10 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
 
 /* ---- replay -------------------------------------------------------------------------------------------------------- */
 
-static int one_of(const char *option, const char *value, const char *const *words)
-{
-    for (; *words; words++)
-        if (!strcmp(value, *words))
-            return 0;
-    return bad_usage("replay", "%s does not know '%s'", option, value);
-}
-
 static int replay_option(int option, struct replay_options *o)
 {
-    static const char *const thp[] = { "always", "madvise", "never", NULL }, *const kernel[] = { "6.18", "6.12", "6.1", NULL },
-                      *const pages[] = { "4k", "2m", "1g", NULL };
+    static const struct setting_word pages[] = { { "4k", PAGE_LG2 }, { "2m", 21 }, { "1g", 30 }, { NULL, 0 } };
+    int status, chosen;
     u64 n;
 
     switch (option) {
@@ -222,18 +221,19 @@ static int replay_option(int option, struct replay_options *o)
         o->ram_bytes = page_down(n);
         return 0;
     case OPT_THP:
-        o->thp = optarg;
-        return one_of("--thp", optarg, thp);
+        return one_of("replay", "--thp", optarg, thp_words, &o->thp);
     case OPT_KERNEL:
-        o->kernel = optarg;
-        return one_of("--kernel", optarg, kernel);
+        return one_of("replay", "--kernel", optarg, kernel_words, &o->kernel_version);
     case OPT_FORMAT:
         o->form = optarg;
         return *optarg ? 0 : bad_usage("replay", "--format wants the name of a form of traces");
     case OPT_PAGES:
-        o->thp = *optarg == '2' ? "always" : "never";
-        o->page_lg2 = *optarg == '1' ? 30 : 0;
-        return one_of("--pages", optarg, pages);
+        status = one_of("replay", "--pages", optarg, pages, &chosen);
+        if (!status) {
+            o->thp = chosen == 21 ? MM_THP_ALWAYS : MM_THP_NEVER;
+            o->page_lg2 = chosen == 30 ? 30 : 0;
+        }
+        return status;
     case OPT_L1:
         return bad_usage("replay", "a recording keeps pages, not cache lines; give --l1 to `pagewalk run`");
     default:
@@ -254,7 +254,7 @@ int parse_replay_options(int argc, char **argv, struct replay_options *o)
         { "l1", no_argument, NULL, OPT_L1 }, { 0 } };
     int option, status;
 
-    *o = (struct replay_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES } };
+    *o = (struct replay_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .thp = -1 };
     opterr = 0;
     optind = 0;
     while ((option = getopt_long(argc, argv, ":o:qh", longs, NULL)) != -1) {

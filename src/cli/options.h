@@ -37,7 +37,7 @@ struct replay_options {
     struct view_options view;
     const char *file, *results;       /* the recording; a results file to write, NULL: none                       */
     const char *profile;              /* as run_options; NULL: as recorded, as all that is 0 or NULL               */
-    const char *thp, *kernel;
+    int thp, kernel_version;          /* enum mm_thp, -1: as recorded; 618, 612, 601, 0: 618                       */
     const char *form;                 /* of another tool's trace; NULL: by its content                            */
     unsigned cpus, page_lg2;          /* page_lg2: 30, or 0; of such a trace's memory                               */
     u64 ram_bytes, fault_around_bytes;

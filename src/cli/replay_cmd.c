@@ -16,19 +16,10 @@
 
 bool replay_settings_of(const char *command, const struct replay_options *o, struct replay_settings *s)
 {
-    static const struct { const char *name; u32 version; } kernels[] = { { "6.18", 618 }, { "6.12", 612 }, { "6.1", 601 } };
-    static const char *const thp[] = { [MM_THP_NEVER] = "never", [MM_THP_MADVISE] = "madvise", [MM_THP_ALWAYS] = "always" };
-
-    *s = (struct replay_settings){ .cpus = o->cpus, .ram_bytes = o->ram_bytes, .thp = -1, .fault_around_bytes = (u32)o->fault_around_bytes,
+    *s = (struct replay_settings){ .cpus = o->cpus, .ram_bytes = o->ram_bytes, .thp = o->thp, .kernel_version = (u32)o->kernel_version, .fault_around_bytes = (u32)o->fault_around_bytes,
                                     .form = o->form, .page_lg2 = o->page_lg2 };
     if (o->profile && !(s->profile = find_profile(command, o->profile)))
         return false;
-    for (int i = 0; o->thp && i < 3; i++)
-        if (!strcmp(o->thp, thp[i]))
-            s->thp = i;
-    for (int i = 0; o->kernel && i < 3; i++)
-        if (!strcmp(o->kernel, kernels[i].name))
-            s->kernel_version = kernels[i].version;
     return true;
 }
 
@@ -44,28 +35,19 @@ static bool write_file(const char *path, const char *text, size_t n)
     return good;
 }
 
-/* A report is read from a file: one that nobody asked to keep has no name. */
-static bool show(const struct replay_options *o, const char *text, size_t n)
+/* Takes text, n bytes and one more. */
+static bool show(const struct replay_options *o, char *text, size_t n)
 {
-    char temporary[] = "/tmp/pagewalk.XXXXXX";
-    int fd = o->results ? -1 : mkstemp(temporary);
-    const char *file = o->results ? o->results : temporary;
+    struct results_error err;
     struct report report;
-    bool good;
+    bool good = !o->results || write_file(o->results, text, n);
 
-    if (!o->results && fd < 0) {
-        say("cannot make a file in /tmp: %s", strerror(errno));
+    if (!report_parse(&report, o->file, text, n, &err)) {
+        say("the replay of %s: its results: %s", o->file, err.text);
         return false;
     }
-    if (fd >= 0)
-        close(fd);
-    good = write_file(file, text, n) && load_report(&report, file);
-    if (good) {
-        good = output_views(&report, &o->view, stdout);
-        report_free(&report);
-    }
-    if (!o->results)
-        unlink(file);
+    good = output_views(&report, &o->view, stdout) && good;
+    report_free(&report);
     return good;
 }
 
@@ -89,7 +71,6 @@ static int replay_file(const struct replay_options *o, const struct replay_setti
     if (!text)
         say("%s", err.text);
     good = text && show(o, text, n);
-    free(text);
     replay_close(r);
     return good && whole ? 0 : STATUS_OURS;
 }

@@ -4,6 +4,7 @@
  *
  * Accesses whose page is marked (mmu.h, "marks") are done with here; the others go the way they go in a live run. */
 #include "replay_internal.h"
+#include "trace/setting_words.h"
 
 #include "pagewalk/profile.h"
 #include "pagewalk/trace.h"
@@ -141,7 +142,8 @@ static const struct mmu_profile *recorded_profile(struct replay *r)
 static int recorded_thp(const struct replay *r)
 {
     const char *text = recorded(r, "thp");
-    return text && !strcmp(text, "always") ? MM_THP_ALWAYS : text && !strcmp(text, "madvise") ? MM_THP_MADVISE : MM_THP_NEVER;
+    int thp;
+    return text && setting_find(thp_words, text, &thp) ? thp : MM_THP_NEVER;
 }
 
 static void *sparse(size_t bytes)

@@ -2,6 +2,7 @@
  * replay_settings.c - which recording was replayed and with which settings, as lines of its results: a sweep's results are told
  * apart by them (docs/formats.md).  What other lines say already (profile, cpus) is not said again. */
 #include "replay_internal.h"
+#include "trace/setting_words.h"
 
 #include "pagewalk/results.h"
 
@@ -19,15 +20,11 @@ static void put_word(const struct pw_out *out, const char *name, const char *wor
 
 void replay_put_settings(const struct replay *r, const struct pw_out *out)
 {
-    static const char *const thp[] = { [MM_THP_NEVER] = "never", [MM_THP_MADVISE] = "madvise", [MM_THP_ALWAYS] = "always" };
     const struct replay_settings *s = &r->settings;
-    const u32 version = s->kernel_version ? s->kernel_version : 618;
-    char kernel[16];
 
-    snprintf(kernel, sizeof kernel, "%u.%u", version / 100, version % 100);
-    results_put_text(out, "kernel", kernel);
+    results_put_text(out, "kernel", setting_word(kernel_words, s->kernel_version ? (int)s->kernel_version : kernel_words[0].value));
     results_put_text(out, "recording", r->path);
-    put_word(out, "setting.thp", s->thp >= 0 ? thp[s->thp] : NULL);
+    put_word(out, "setting.thp", setting_word(thp_words, s->thp));
     put_word(out, "setting.populate", s->wish[FOLLOW_POPULATE]);
     put_word(out, "setting.hugepage", s->wish[FOLLOW_HUGEPAGE]);
     put_bytes(out, "fault_around", s->fault_around_bytes);
