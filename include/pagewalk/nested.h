@@ -154,6 +154,10 @@ struct mmu_guest_walk {
     u8 nested_lg2;        /* size of the nested page under it (status MMU_OK)                                 */
 };
 void mmu_guest_walk(const struct mmu *m, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags, struct mmu_guest_walk *w);
+/* From now on each walk of a guest on this CPU, as accesses make them, leaves in *w what it read: step, steps, gpa, exit, w.r, and
+ * w.rule if it ended in an exit.  The gpa of an entry that a structure cache led to is told as 0; steps that do not fit are left out.
+ * NULL: no more.  pre: nested is in the config. */
+void mmu_guest_record(struct mmu *m, unsigned cpu, struct mmu_guest_walk *w);
 
 /* ---- the hypervisor's invalidations ------------------------------------------------------------------------- *
  * Whose mappings: linear (VPID, PCID), combined (VPID, PCID, EP4TA: bits 51:12 of EPTP), guest-physical (EP4TA).  The guest's own

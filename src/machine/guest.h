@@ -48,6 +48,7 @@ struct nested {
     struct pscs psc;
     struct mmu_guest_exit exit;
     struct mmu_nested_stats stats;
+    struct mmu_guest_walk *record; /* where walks leave what they read, or NULL                                   */
     const struct mmu_nested_config *config;
 };
 
@@ -70,6 +71,8 @@ struct cost { u32 reads, cycles; };
 /* Whether TLBs can hold a combined translation: what it allows may depend on more than a datum says. */
 enum keep { KEEP_NOT, KEEP_FETCH, KEEP }; /* FETCH: a page that may not be read; in arrays for fetches alone       */
 
+#define NO_LEVEL 0xffu
+
 /* An access of a guest.  live NULL: it changes nothing and begins at the roots (mmu_walk()). */
 struct guest_access {
     const struct mmu *m;
@@ -82,6 +85,7 @@ struct guest_access {
     struct cost *cost;
     u64 data;                      /* of the guest's leaf, as in tlb.h                                             */
     u64 gpa[MAX_LEVELS];           /* of the entries read                                                          */
+    u8 host_level;                 /* the walk began here, at a table whose host address a structure cache had; else NO_LEVEL */
     u32 known, writable;           /* bit by level: gpa[] is right; the entry may be written, which changes nothing below */
     u8 keep;                       /* enum keep, after guest_page()                                               */
     u32 marked;                    /* nested entries that got A or D                                               */
@@ -120,7 +124,8 @@ bool guest_unpaged(struct guest_access *g, struct nested_page *p);
 static inline struct guest_access guest_begin(const struct mmu *m, const struct cpu *c, struct cpu *live, u64 va, enum mmu_kind kind,
                                               unsigned flags, struct cost *cost)
 {
-    return (struct guest_access){ .m = m, .c = c, .live = live, .va = va, .kind = kind, .flags = flags, .cost = cost };
+    return (struct guest_access){ .m = m, .c = c, .live = live, .va = va, .kind = kind, .flags = flags, .cost = cost,
+                                    .host_level = NO_LEVEL };
 }
 
 #endif

@@ -24,13 +24,16 @@ bool guest_entry(struct guest_access *g, u32 level, u64 gpa, u64 *pa)
 {
     const struct nested *n = g->c->nested;
     struct nested_ask ask = { .gpa = gpa, .what = ASK_ENTRY, .level = (u8)level, .need = entry_needs(n, n->tables_written) };
-    struct nested_page p;
-    if (!nested_translate(g, &ask, &p))
+    struct nested_page p = { .pa = gpa };
+    if (level == g->host_level) { /* writable is known, the gpa is not */
+        gpa = 0;
+    } else if (nested_translate(g, &ask, &p)) {
+        g->gpa[level] = gpa;
+        g->known |= 1u << level;
+        g->writable |= (u32)((p.rights & (N_W | N_D)) == (N_W | N_D)) << level;
+    } else {
         return false;
-    g->gpa[level] = gpa;
-    g->known |= 1u << level;
-    if ((p.rights & (N_W | N_D)) == (N_W | N_D))
-        g->writable |= 1u << level;
+    }
     *pa = p.pa;
     if (g->steps)
         tell_entry(g, level, gpa, p.pa);

@@ -34,6 +34,12 @@ const struct mmu_guest_exit *mmu_guest_exit(const struct mmu *m, unsigned cpu)
     return m->cpu[cpu].nested ? &m->cpu[cpu].nested->exit : &none;
 }
 
+void mmu_guest_record(struct mmu *m, unsigned cpu, struct mmu_guest_walk *w)
+{
+    CHECK(cpu < m->cpus && m->cpu[cpu].nested);
+    m->cpu[cpu].nested->record = w;
+}
+
 const struct mmu_nested_stats *mmu_nested_stats(const struct mmu *m, unsigned cpu)
 {
     CHECK(cpu < m->cpus);

@@ -150,14 +150,20 @@ ALWAYS void walk_cached(const struct access *a, struct walk_start *s, struct wal
         *s = (struct walk_start){ .table = path & DATA_PA, .all = rights_to_all(path & DATA_RIGHTS),
                                   .any = rights_to_any(path & DATA_RIGHTS), .level = (u8)(level - 1) };
         c->stats.psc_hit[s->level]++;
-        if (g)
+        if (g) {
+            g->host_level = s->level;
             g->writable = (u32)(path & PSC_WRITABLE ? 1 : 0) << s->level;
+        }
     }
     walk_from(a, s, w, cost, g);
     bool refused = level && w->verdict == MMU_STEP_LEAF && a->m->policy.denied_hit_rewalks &&
                    !walk_allowed(a, walk_data(c, a->va, w), g);
     if (refused || marks_unknown(a, w, g)) {
         *s = walk_root(c);
+        if (g) {
+            g->host_level = NO_LEVEL;
+            g->writable = 0;
+        }
         walk_from(a, s, w, cost, g);
     }
 }
@@ -265,8 +271,16 @@ ALWAYS enum mmu_status walk_as(const struct access *a, const u64 *stale, struct 
 static OUT_OF_LINE enum mmu_status walk_as_guest(const struct access *a, const u64 *stale, struct cost *cost)
 {
     struct guest_access g = guest_begin(a->m, a->c, a->c, a->va, a->kind, a->flags, cost);
+    g.steps = a->c->nested->record;
+    if (g.steps)
+        *g.steps = (struct mmu_guest_walk){ .steps = 0 };
     enum mmu_status status = walk_as(a, stale, cost, &g);
     a->c->nested->stats.ad_writes += g.marked;
+    if (g.steps) {
+        g.steps->w.r = *a->r;
+        g.steps->w.rule = g.rule;
+        g.steps->exit = g.exit;
+    }
     return status;
 }
 
