@@ -14,6 +14,8 @@ bool dma_queue_start(struct dma *d)
     if (pfn_is_none(d->queue) || pfn_is_none(d->done)) {
         if (!pfn_is_none(d->queue))
             frames_free(d->k, d->queue, 0);
+        if (!pfn_is_none(d->done))
+            frames_free(d->k, d->done, 0);
         return false;
     }
     d->port.write(d->port.ctx, VTD_IQA, 8, pfn_to_pa(d->queue));
