@@ -41,7 +41,7 @@ static unsigned what_to_try(struct alternative *a)
             continue;
         if (memory && o->top[i].bytes >= HUGE_BYTES && huge++ < 2)
             try_setting(a, &n, "hugepage=%s", o->top[i].name);
-        if (o->top[i].minor >= 64 && (memory || !strcmp(o->top[i].kind, "file")) && filled++ < 2)
+        if (!o->assumed && o->top[i].minor >= 64 && (memory || !strcmp(o->top[i].kind, "file")) && filled++ < 2)
             try_setting(a, &n, "populate=%s", o->top[i].name);
     }
     return n;

@@ -153,7 +153,7 @@ void text_others(struct text_view *v)
         if (!num_positive(others[i].total))
             continue;
         if (first) {
-            text_section(v, "Pages copied and zeroed, shootdowns", "exact");
+            text_section(v, "Pages copied and zeroed, shootdowns", v->sum->kernel_certainty);
             text_end(v);
         }
         first = false;

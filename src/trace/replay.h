@@ -39,6 +39,7 @@ struct replay_outcome {
     u64 instructions;                      /* 0: unknown                                                            */
     u64 walks, walk_cycles, stlb_cycles;   /* cycles ESTIMATED                                                      */
     u64 minor, major, faults[MM_FAULT_KINDS], copied_pages, zeroed_pages;
+    bool assumed;                          /* of another tool's trace: it does not say what was mapped when         */
     u64 populated;                         /* filled in because of a wish: in none of the faults                    */
     u64 peak_rss_pages, peak_table_pages, ipis;
     struct { char name[64], kind[8]; u64 bytes, walk_cycles, minor; } top[REPLAY_TOP]; /* mappings by what they cost;

@@ -26,6 +26,21 @@ struct replay_foreign {
 
 /* ---- memory --------------------------------------------------------------------------------------------------------- */
 
+/* As the report's list of mappings calls it, or "anon": all memory without a name. */
+static bool is_called(const char *wish, u64 start)
+{
+    char name[32];
+    snprintf(name, sizeof name, "anon 0x%llx", (unsigned long long)start);
+    return !strcmp(wish, name) || !strcmp(wish, "anon");
+}
+
+static void grant_wish(struct replay *r, u64 start, u64 end)
+{
+    const char *wish = r->settings.wish[FOLLOW_HUGEPAGE];
+    if (wish && is_called(wish, start))
+        mm_madvise(follow_proc(r->follower), start, end - start, MM_MADV_HUGEPAGE);
+}
+
 static bool map_piece(struct replay *r, u64 start, u64 end, unsigned page_lg2)
 {
     const unsigned huge = page_lg2 > PAGE_LG2 ? MM_MAP_HUGETLB | page_lg2 << MM_MAP_HUGE_SHIFT : 0;
@@ -35,6 +50,8 @@ static bool map_piece(struct replay *r, u64 start, u64 end, unsigned page_lg2)
     mm_tag(follow_proc(r->follower), start);
     good = follow(r->follower, &map);
     mm_tag(follow_proc(r->follower), 0);
+    if (good && !huge)
+        grant_wish(r, start, end);
     return good;
 }
 
@@ -108,6 +125,10 @@ static void access_again(struct replay *r, const struct foreign_access *a)
 bool foreign_begin(struct replay *r, const char *path, const char *form, struct replay_error *err)
 {
     struct foreign_error why = { "cannot be replayed: not enough memory" };
+    if (r->settings.wish[FOLLOW_POPULATE]) {
+        snprintf(err->text, sizeof err->text, "%s is another tool's trace: it does not say which memory was mapped when, so none can be populated", path);
+        return false;
+    }
     r->foreign = calloc(1, sizeof *r->foreign);
     if (r->foreign && (r->foreign->t = foreign_open(path, form, &why)))
         return true;

@@ -59,7 +59,8 @@ void replay_outcome(const struct replay *r, u64 instructions, struct replay_outc
 {
     const struct mm_counters *c;
     struct mm_rss rss;
-    *o = (struct replay_outcome){ .instructions = r->foreign ? foreign_fact(foreign_of(r), FOREIGN_INSTRUCTIONS).n : instructions };
+    *o = (struct replay_outcome){ .assumed = r->foreign != NULL,
+                                  .instructions = r->foreign ? foreign_fact(foreign_of(r), FOREIGN_INSTRUCTIONS).n : instructions };
     if (!follow_proc(r->follower))
         return;
     for (unsigned cpu = 0; cpu < r->cpus; cpu++) {

@@ -66,7 +66,14 @@ printf 'I  00401000,4\n L ffffffff81000000,8\n S 00000010,8\n L 4a000000,8\n' > 
 "$PW" replay -o kernel.r kernel.lackey 2> /dev/null > out
 same "what no program can access" "2 2" "$(count trace.left_out kernel.r) $(count faults.minor kernel.r)"
 grep -q 'no program can have were left out' out && ok "left out: said" || bad "left out: not said"
-"$PW" whatif -q --json w.json made.lackey thp=always && ok "whatif" || bad "whatif"
+"$PW" whatif -q --json w.json made.lackey thp=always hugepage=anon "hugepage=anon 0x40000000" || bad "whatif: status"
+same "whatif: huge pages for all, or for one GiB" "68 3 3 5" "$(python3 -c '
+import json
+print(*(a["outcome"]["faults"]["minor"] for a in json.load(open("w.json"))["alternatives"]))')"
+"$PW" whatif made.lackey populate=anon > out 2> err
+same "whatif: nothing to populate" "125 1" "$? $(grep -c 'none can be populated' err)"
+"$PW" advise made.lackey > advice || bad "advise: $(cat advice)"
+grep -q 'populat' advice && bad "advises to populate" || ok "advise"
 
 # ---- wrong and torn: what is said, and that what came before is replayed ------------------------------------------------
 # wrong NAME FILE 'SENTENCE' [RECORDS]
