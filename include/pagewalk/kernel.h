@@ -163,6 +163,24 @@ long mm_process_madvise(struct proc *caller, struct proc *target, const struct m
                         u64 flags);
 long mm_membarrier(struct proc *p, int cmd, unsigned flags);
 
+/* ---- NUMA -------------------------------------------------------------------------------------------------- *
+ * Frames are taken from the node of the CPU that touches a page first, or as a policy says; page tables too, by the
+ * task's policy.  Nodes are stretches of memory, one behind the other. */
+#define MM_NODES_MAX 8u
+struct mm_nodes {
+    unsigned nodes;
+    u64 end[MM_NODES_MAX];    /* where each ends; multiples of 4 MiB, the last is the end of RAM               */
+    u8 cpu_node[64];
+    u8 distance[MM_NODES_MAX][MM_NODES_MAX]; /* to itself the least                                            */
+};
+/* Before the first process.  false: these are no nodes of this machine; nothing has changed. */
+bool kernel_set_nodes(struct kernel *k, const struct mm_nodes *n);
+/* MM_MPOL_*; bit n of nodes is node n.  Pages that are there stay: MPOL_MF_MOVE and weights are -MM_EINVAL. */
+long mm_mbind(struct proc *p, u64 addr, u64 len, int mode, u64 nodes, unsigned flags);
+long mm_set_mempolicy(struct proc *p, int mode, u64 nodes);
+/* The node of the page at addr, or -MM_EFAULT when none is there (get_mempolicy would bring one in). */
+long mm_node_of(const struct proc *p, u64 addr);
+
 /* Where a recorded program got another address than this kernel would choose: the next mm_mmap or mm_mremap of p
  * that has to choose an address takes this one (if it is free; else -MM_EEXIST, and nothing has changed).
  * One call only.  mm_adopted_choice() is what the kernel would have chosen itself. */

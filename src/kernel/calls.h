@@ -56,6 +56,12 @@ static inline void *heap_take_grain(struct kernel *k)
 /* frames.c */
 void frames_init(struct kernel *k, struct frame *frames);
 pfn_t frames_alloc(struct kernel *k, unsigned order, enum frame_kind kind);
+unsigned frame_node(const struct kernel *k, pfn_t f);
+u64 frames_opened(const struct kernel *k, u64 n);
+/* numa.c */
+void numa_init(struct kernel *k);
+u32 numa_take(struct kernel *k, unsigned order, enum frame_kind kind, u32 (*take)(struct kernel *, struct node *, unsigned));
+void numa_policy_text(const struct vma *v, const struct proc *p, struct text *t); /* as in numa_maps              */
 void frames_free(struct kernel *k, pfn_t pfn, unsigned order);
 struct frame *frame_at(const struct kernel *k, pfn_t f);
 pfn_t frame_pfn(const struct kernel *k, const struct frame *f);

@@ -65,18 +65,21 @@ static const char *check_page(const struct kernel *k, const struct frame *f, u32
 
 static const char *check_frames(const struct kernel *k)
 {
-    u64 free = k->nr_frames - k->frontier, blocks[ORDERS] = { 0 }, kinds[FRAME_KINDS] = { 0 };
+    u64 free = 0, blocks[MM_NODES_MAX][ORDERS] = { 0 }, kinds[FRAME_KINDS] = { 0 };
     u64 mapped[FRAME_KINDS] = { 0 }, pmds[FRAME_KINDS] = { 0 };
 
-    for (u64 n = 0; n < k->frontier; ) {
+    for (unsigned i = 0; i < k->nodes; i++)
+        free += k->node[i].end - k->node[i].frontier;
+    for (u64 n = 0; (n = frames_opened(k, n)) < k->nr_frames; ) {
         const struct frame *f = &k->frames[n];
         if (f->kind == FRAME_FREE) {
+            const unsigned node = frame_node(k, (pfn_t){ n });
             u64 buddy = n ^ (1ull << f->order);
             REQUIRE(f->order < ORDERS && !(n & ((1ull << f->order) - 1)), "buddy: free block not aligned");
-            REQUIRE(f->order == ORDERS - 1 || buddy + (1ull << f->order) > k->frontier ||
+            REQUIRE(f->order == ORDERS - 1 || buddy + (1ull << f->order) > k->node[node].frontier ||
                     k->frames[buddy].kind != FRAME_FREE || k->frames[buddy].order != f->order,
                     "buddy: two free buddies were not joined");
-            blocks[f->order]++;
+            blocks[node][f->order]++;
             free += 1ull << f->order;
             n += 1ull << f->order;
             continue;
@@ -101,11 +104,13 @@ static const char *check_frames(const struct kernel *k)
         n++;
     }
     REQUIRE(free == k->free_frames, "buddy: free frames miscounted");
-    for (unsigned o = 0; o < ORDERS; o++) {
+    for (unsigned i = 0; i < k->nodes * ORDERS; i++) {
+        const struct node *z = &k->node[i / ORDERS];
+        const unsigned o = i % ORDERS;
         u64 listed = 0;
-        for (u32 n = k->free_list[o]; n != NO_FRAME; n = k->frames[n].free.next, listed++)
+        for (u32 n = z->free_list[o]; n != NO_FRAME; n = k->frames[n].free.next, listed++)
             REQUIRE(k->frames[n].kind == FRAME_FREE && k->frames[n].order == o, "buddy: used block in a free list");
-        REQUIRE(listed == blocks[o] && listed == k->nr_free[o], "buddy: list and blocks differ");
+        REQUIRE(listed == blocks[i / ORDERS][o] && listed == z->nr_free[o], "buddy: list and blocks differ");
     }
     for (unsigned i = FRAME_TABLE; i < FRAME_KINDS; i++)
         REQUIRE(kinds[i] == k->kind_frames[i], "frames: kind miscounted");
@@ -309,7 +314,7 @@ static const char *check_pool(const struct kernel *k, const struct pool *h)
 
     for (u32 n = h->first; n != NO_FRAME; n = k->frames[n].free.next, listed++)
         REQUIRE(k->frames[n].kind == FRAME_HUGETLB && !k->frames[n].refs, "hugetlb: a used page in the free list");
-    for (u64 n = 0; n < k->frontier && h->nr; ) {
+    for (u64 n = 0; h->nr && (n = frames_opened(k, n)) < k->nr_frames; ) {
         const struct frame *f = &k->frames[n];
         bool ours = f->kind == FRAME_HUGETLB && f->order + PAGE_LG2 == h->lg2;
         all += ours;

@@ -179,7 +179,9 @@ enum fault_result fault_handle(struct fault *f)
     enum fault_result r;
 
     swap_balance(k);
+    k->placing = f;
     r = by_entry(f);
+    k->placing = NULL;
 
     k->faults += r != FAULT_WAIT;
     o->addr = f->addr;

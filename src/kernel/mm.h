@@ -40,6 +40,8 @@ enum {
 #define VM_DROPPABLE (1ull << 40)
 #define VM_UFFD_MINOR (1ull << 41)
 #define VM_SEALED (1ull << 42)
+#define VM_POLICY_SHIFT 48                    /* a policy (numa.c), 0: the task's                              */
+#define VM_POLICY (0x7ffull << VM_POLICY_SHIFT)
 #define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_MAYACCESS (VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 #define VM_LOCKED_MASK (VM_LOCKED | VM_LOCKONFAULT)
@@ -245,6 +247,8 @@ struct proc {
     u64 tag;
     struct mm_rss last;                   /* as it was at exit; before that only the peak of earlier programs  */
     u32 pkru;                             /* while it runs the register of its CPU counts                     */
+    u16 policy;                           /* set_mempolicy(2); 0: local (numa.c)                              */
+    u8 interleaved;                       /* the node it took last                                            */
     struct uffd_wait wait;                /* a fault that waits for userfaultfd's answer                      */
 };
 #define ADOPT_NONE (~(u64)0)
@@ -384,6 +388,14 @@ struct swap {
     bool on;
 };
 
+/* The frames of a NUMA node.  Those at and above its frontier were never used. */
+struct node {
+    u64 start, end, frontier;
+    u32 free_list[ORDERS];
+    u64 nr_free[ORDERS];                  /* blocks in each list (below the frontier)                          */
+    u8 near[MM_NODES_MAX];                /* all nodes, the nearest first                                      */
+};
+
 #define INODE_HASH 256
 struct kernel {
     struct hw hw;
@@ -391,10 +403,11 @@ struct kernel {
     struct quirks q;
     struct heap heap;
     struct frame *frames;
-    u64 nr_frames, frontier;              /* frames at and above the frontier were never used                  */
-    u32 free_list[ORDERS];
-    u64 nr_free[ORDERS];                  /* blocks in each list (below the frontier)                          */
-    u64 free_frames;
+    u64 nr_frames, free_frames;
+    unsigned nodes;
+    struct node node[MM_NODES_MAX];       /* by address, together all frames                                   */
+    u8 cpu_node[MAX_CPUS];
+    const struct fault *placing;          /* the fault that frames are allocated for; NULL: something else     */
     u64 kind_frames[FRAME_KINDS];
     u64 mapped_frames[FRAME_KINDS];       /* mapped at least once (hugetlb: first frames)                      */
     u64 pmd_mapped[FRAME_KINDS];          /* folios with a 2 MiB entry                                         */

@@ -176,6 +176,8 @@ long proc_fork(struct proc *parent, unsigned cpu, const char *name, unsigned fla
     }
     p->tag = parent->tag;
     p->pkru = mm_pkru(parent);
+    p->policy = parent->policy;
+    p->interleaved = parent->interleaved;
     *child = p;
     return 0;
 }

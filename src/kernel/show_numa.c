@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * show_numa.c - /proc/PID/numa_maps of a machine with one node, policy default.  Called by the embedder.
+ * show_numa.c - /proc/PID/numa_maps.  Called by the embedder.
  * Linux mm/mempolicy.c show_numa_map(): pages of a mapping, how many are anonymous, dirty, active; the page mapped most
  * often.  A hugetlb page counts as one.  The zero page, the vdso and other special pages are not counted. */
 #include "calls.h"
 
-struct numa { u64 pages, anon, dirty, active, mapmax, swapcache; };
+struct numa { u64 pages, anon, dirty, active, mapmax, swapcache, node[MM_NODES_MAX]; };
 
 static void note_locked(struct mm *mm, struct frame *f, u64 va, void *locked)
 {
@@ -30,6 +30,7 @@ static bool is_active(struct kernel *k, struct frame *f)
 static void add(struct numa *n, struct kernel *k, struct frame *f, u64 e, bool anon, bool hugetlb)
 {
     n->pages++;
+    n->node[frame_node(k, frame_pfn(k, f))]++;
     n->anon += anon;
     n->dirty += (e & X86_PTE_D) || (hugetlb ? f->flags & FRAME_DIRTY : frame_is_dirty(k, f));
     n->active += !hugetlb && is_active(k, f);
@@ -86,14 +87,15 @@ static void put_number(struct text *t, const char *name, u64 n)
     text_dec(t, n);
 }
 
-static void show_vma(const struct vma *v, const struct pw_out *out)
+static void show_vma(const struct proc *p, const struct vma *v, const struct pw_out *out)
 {
     const struct numa n = count(v);
     const char *name = vma_shown_name(v);
     struct text t = { .len = 0 };
 
     text_hex(&t, v->start, 8);
-    text_str(&t, " default");
+    text_char(&t, ' ');
+    numa_policy_text(v, p, &t);
     if (v->file) {
         text_str(&t, " file=");
         put_path(&t, name, out);
@@ -116,7 +118,11 @@ static void show_vma(const struct vma *v, const struct pw_out *out)
     if (n.active < n.pages && !(v->flags & VM_HUGETLB))
         put_number(&t, " active=", n.active);
     if (n.pages) {
-        put_number(&t, " N0=", n.pages);
+        for (unsigned i = 0; i < v->mm->k->nodes; i++)
+            if (n.node[i]) {
+                put_number(&t, " N", i);
+                put_number(&t, "=", n.node[i]);
+            }
         put_number(&t, " kernelpagesize_kB=", (v->flags & VM_HUGETLB ? hugetlb_bytes(v) : PAGE_BYTES) >> 10);
     }
     text_char(&t, '\n');
@@ -126,5 +132,5 @@ static void show_vma(const struct vma *v, const struct pw_out *out)
 void mm_show_numa_maps(const struct proc *p, const struct pw_out *out)
 {
     for (const struct vma *v = p->mm ? p->mm->first : NULL; v; v = v->next)
-        show_vma(v, out);
+        show_vma(p, v, out);
 }

@@ -67,7 +67,7 @@ u64 frames_huge_cached(const struct kernel *k, enum frame_kind kind)
 {
     u64 pages = 0;
 
-    for (u64 n = 0; n < k->frontier; n += PTRS_PER_TABLE) {
+    for (u64 n = 0; (n = frames_opened(k, n)) < k->nr_frames; n += PTRS_PER_TABLE) {
         const struct frame *f = &k->frames[n];
         if (f->kind == kind && (f->flags & FRAME_HUGE) && f->order == HUGE_ORDER)
             pages += PTRS_PER_TABLE;
@@ -117,18 +117,23 @@ void kernel_show_meminfo(const struct kernel *k, const struct pw_out *out)
     put_pools(k, out);
 }
 
-/* One zone.  Memory above the frontier is free in blocks of the largest order. */
+/* One zone a node.  Memory above its frontier is free in blocks of the largest order. */
 void kernel_show_buddyinfo(const struct kernel *k, const struct pw_out *out)
 {
     struct text t = { .len = 0 };
-    u64 untouched = k->nr_frames - k->frontier;
 
-    text_str(&t, "Node 0, zone   Normal ");
-    for (unsigned o = 0; o < ORDERS; o++) {
-        u64 n = k->nr_free[o] + (o == ORDERS - 1 ? untouched >> o : untouched >> o & 1);
-        text_dec_right(&t, n, 6);
-        text_char(&t, ' ');
+    for (unsigned i = 0; i < k->nodes; i++) {
+        const struct node *z = &k->node[i];
+        u64 untouched = z->end - z->frontier;
+
+        text_str(&t, "Node ");
+        text_dec(&t, i);
+        text_str(&t, ", zone   Normal ");
+        for (unsigned o = 0; o < ORDERS; o++) {
+            text_dec_right(&t, z->nr_free[o] + (o == ORDERS - 1 ? untouched >> o : untouched >> o & 1), 6);
+            text_char(&t, ' ');
+        }
+        text_char(&t, '\n');
+        text_emit(&t, out);
     }
-    text_char(&t, '\n');
-    text_emit(&t, out);
 }

@@ -126,6 +126,15 @@ static void test_young(struct mm *mm, struct frame *f, u64 va, void *young)
     }
 }
 
+static u64 opened_frames(const struct kernel *k)
+{
+    u64 n = 0;
+
+    for (unsigned i = 0; i < k->nodes; i++)
+        n += k->node[i].frontier - k->node[i].start;
+    return n;
+}
+
 /* Below a 64th of memory pages are sent out until a 32nd is free.  Called where nothing is held. */
 void swap_balance(struct kernel *k)
 {
@@ -134,10 +143,11 @@ void swap_balance(struct kernel *k)
     if (!k->swap.on || k->free_frames >= low)
         return;
     lru_drain_all(k);
-    for (u64 looked = 0; looked < 2 * k->frontier && k->free_frames < high; looked++) {
-        struct frame *f = &k->frames[k->swap.hand];
+    for (u64 looked = 0; looked < 2 * opened_frames(k) && k->free_frames < high; looked++) {
+        const u64 opened = frames_opened(k, k->swap.hand), n = opened < k->nr_frames ? opened : 0;
+        struct frame *f = &k->frames[n];
         bool young = false;
-        k->swap.hand = (u32)((k->swap.hand + 1) % k->frontier);
+        k->swap.hand = (u32)(n + 1);
         if (!evictable(k, f))
             continue;
         rmap_each(k, f, test_young, &young);
