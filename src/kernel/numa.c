@@ -216,7 +216,8 @@ long mm_mbind(struct proc *p, u64 addr, u64 len, int mode, u64 nodes, unsigned f
     for (u64 at = addr; at < end; ) {
         struct vma *v = vma_at(p->mm, at);
         const u64 stop = v->end < end ? v->end : end;
-        const long r = vma_modify(&v, at, stop, (v->flags & ~VM_POLICY) | (u64)policy << VM_POLICY_SHIFT);
+        const u64 flags = (v->flags & ~VM_POLICY) | (u64)policy << VM_POLICY_SHIFT;
+        const long r = flags == v->flags ? 0 : vma_modify(&v, at, stop, flags);
 
         if (r)
             return r;
