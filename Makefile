@@ -37,6 +37,7 @@ test-differential: setup
 	@sh tests/differential/baremetal/run.sh $(B); status=$$?; \
 		sh tests/differential/mpu/run.sh $(B) || [ $$? -eq 77 ] && exit $$status
 	@sh tests/differential/segment/run.sh $(B) || [ $$? -eq 77 ]
+	@sh tests/differential/nested/run.sh $(B) || [ $$? -eq 77 ]
 	@sh tests/differential/iommu/run.sh $(B) || [ $$? -eq 77 ]
 
 mmfuzz: all

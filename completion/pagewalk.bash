@@ -3,8 +3,8 @@
 
 _pagewalk_options() {
     case $1 in
-    run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --l1 --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
-    replay) echo '--cpu --cpus --thp --kernel --fault-around --ram --pages --format -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
+    run) echo '--cpu --cpus --ram --thp --record --trace-children --heap --l1 --guest --host-pages --call-paths -o --output --json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --keep --check --check-flush --check-kernel --no-filter --help' ;;
+    replay) echo '--cpu --cpus --guest --host-pages --thp --kernel --fault-around --ram --pages --format -o --output --json --callgrind --html --csv --folded --speedscope --weight --top -q --quiet --help' ;;
     whatif) echo '--json --html --seconds --costs --without -j --jobs -q --quiet --help' ;;
     advise) echo '--json --seconds --costs --without -j --jobs -q --quiet --help' ;;
     report) echo '--json --callgrind --html --csv --timeline --symbol-order --section-order --folded --speedscope --weight --top -q --quiet --help' ;;

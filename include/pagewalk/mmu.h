@@ -23,7 +23,8 @@
  *         entry and by no cache.  An emulator passes on what the guest executes (INVLPG, INVPCID, MOV CR) and nothing
  *         else: a translation that the guest forgot to invalidate stays.  Nothing reaches another CPU but by calls
  *         that name it.  The embedder's own stores (DMA, loading an image) need no call.
- * Callbacks (mmu_observe(), struct mmu_io) run inside the call that caused them and must not call this machine.
+ * Callbacks (mmu_observe(), struct mmu_io) run inside the call that caused them and must not call this machine, but for
+ * mmu_walk() and mmu_peek(), which change nothing.
  * Sources: Intel SDM volume 3A chapter 4 ("SDM3 4.x", 2016 numbering), AMD APM volume 2 ("APM2 5.x"). */
 #ifndef PAGEWALK_MMU_H
 #define PAGEWALK_MMU_H

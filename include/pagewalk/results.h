@@ -33,6 +33,9 @@ void results_put_machine(const struct pw_out *out, const struct mmu_stats *s, co
 void results_put_kernel(const struct pw_out *out, const struct proc *p);
 void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(const char *name)); /* NULL: none    */
 void results_put_arrays(const struct pw_out *out, const struct mmu_profile *p);
+/* What the host's tables added; nothing without a guest.  And its entries among those that walks read. */
+void results_put_guest(const struct pw_out *out, const struct sim_guest *g);
+void results_count_guest(struct mmu_stats *s, const struct sim_guest *g);
 /* First-level caches: what they counted, summed over CPUs, and the accesses that were made, by side: loads and fetches,
  * stores.  Then the caches themselves. */
 void results_put_caches(const struct pw_out *out, const struct cache_stats stats[MMU_SIDES], const u64 accesses[MMU_SIDES][2]);

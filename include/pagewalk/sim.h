@@ -12,6 +12,7 @@
 #include "pagewalk/cache.h"
 #include "pagewalk/kernel.h"
 #include "pagewalk/mmu.h"
+#include "pagewalk/nested.h"
 
 struct sim;
 
@@ -20,6 +21,8 @@ struct sim_config {
     struct kernel_config kernel;
     bool no_kernel;               /* machine only (the script's `machine` command)                            */
     bool check_flush;             /* with the checker for missing invalidations (mmu.h)                       */
+    u8 guest;                     /* enum mmu_nested: the kernel is a guest's, in a virtual machine           */
+    u8 host_page_lg2;             /* the pages that the guest's memory is made of: 12 or 21                   */
 };
 
 /* Virtual size wanted for the block (sparse mapping; touched as used); 0: impossible configuration. */
@@ -149,6 +152,28 @@ void sim_cache_marks(struct sim *s, unsigned cpu, struct cache_marks *i, struct 
 void sim_cache_settle(struct sim *s, unsigned cpu);
 /* NULL before sim_caches_begin(). */
 const struct cache *sim_cache(const struct sim *s, unsigned cpu, enum mmu_side side);
+
+/* ---- guests (--guest) ------------------------------------------------------------------------------------------------ *
+ * With sim_config.guest every walk goes through the host's tables as well; the host gives memory when it is first touched.  EPT
+ * needs an Intel profile, NPT one of AMD.  Not with check_flush, nor with sim_check_begin(): those know one table.
+ * Costs (walk_reads, walk_cycles) then count both tables, struct mmu_stats the guest's entries; these here the host's. */
+struct sim_guest {
+    u8 kind;                      /* enum mmu_nested; MMU_NESTED_OFF: no guest, and all else is 0              */
+    u8 host_page_lg2;
+    u64 reads[4], psc_hit[4];     /* the host's entries, by level                                             */
+    u64 translations, gpa_hit;    /* guest-physical addresses looked up; found in the cache                    */
+    u64 splintered;               /* translations kept in pieces of the host's smaller pages                   */
+    u64 exits;                    /* the host had to give memory                                              */
+    u64 host_pages, host_table_pages; /* there are now; all else since sim_forget_costs()                      */
+};
+struct sim_guest sim_guest(const struct sim *s);
+
+/* What a user may ask for, as words: "ept", "npt", "any" (the profile's vendor's), "no"; NULL or "": not said. */
+enum sim_guest_wish { SIM_GUEST_UNSAID, SIM_GUEST_EPT, SIM_GUEST_NPT, SIM_GUEST_ANY, SIM_GUEST_NO };
+/* false: another word. */
+bool sim_guest_word(const char *word, enum sim_guest_wish *to);
+/* For sim_config.guest.  false: *why says in words why this profile cannot. */
+bool sim_guest_kind(const struct mmu_profile *p, enum sim_guest_wish wish, u8 *kind, const char **why);
 
 /* ---- missing invalidations (--check-flush) ---------------------------------------------------------------------- */
 

@@ -64,6 +64,23 @@ static bool set_pages(const char *command, const char *v, struct replay_settings
     return false;
 }
 
+static bool set_guest(const char *command, const char *v, struct replay_settings *s)
+{
+    if (sim_guest_word(v, &s->guest))
+        return true;
+    bad_usage(command, "guest= wants ept, npt, any or no, not '%s'", v);
+    return false;
+}
+
+static bool set_host_pages(const char *command, const char *v, struct replay_settings *s)
+{
+    s->host_page_lg2 = *v == '2' ? 21 : PAGE_LG2;
+    if (!strcmp(v, "4k") || !strcmp(v, "2m"))
+        return true;
+    bad_usage(command, "host-pages= wants 4k or 2m, not '%s'", v);
+    return false;
+}
+
 static bool set_populate(const char *command, const char *v, struct replay_settings *s)
 {
     (void)command;
@@ -82,6 +99,7 @@ static bool set_hugepage(const char *command, const char *v, struct replay_setti
 static const struct { const char *name; bool (*set)(const char *command, const char *value, struct replay_settings *s); } settings[] = {
     { "cpu", set_cpu },           { "cpus", set_cpus },         { "thp", set_thp },           { "pages", set_pages },
     { "kernel", set_kernel },     { "fault-around", set_fault_around }, { "populate", set_populate }, { "hugepage", set_hugepage },
+    { "guest", set_guest },       { "host-pages", set_host_pages },
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 

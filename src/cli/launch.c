@@ -80,7 +80,7 @@ void results_name(const char *name, pid_t pid, char to[PATH_MAX])
 
 /* ---- the tool's arguments --------------------------------------------------------------------------------------------- */
 
-#define TOOL_OPTIONS_MAX 24
+#define TOOL_OPTIONS_MAX 28
 
 struct tool_arguments { char *argv[TOOL_OPTIONS_MAX + 1]; unsigned n; };
 
@@ -139,6 +139,10 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
         add(&a, "--pw-heap=yes");
     if (o->l1)
         add(&a, "--pw-l1=yes");
+    if (o->guest)
+        add(&a, "--pw-guest=%s", o->guest);
+    if (o->host_page_lg2)
+        add(&a, "--pw-host-page-lg2=%u", o->host_page_lg2);
     add(&a, "--pw-name=%s", o->program[0]);
     add(&a, "--pw-thp=%s", thp);
     add(&a, "--pw-mmap-min-addr=%llu", (unsigned long long)mmap_min_addr());
@@ -235,7 +239,9 @@ static void record_settings(const struct run_options *o, char *to, size_t room)
     char thp[16], *end = to + room;
 
     transparent_huge_pages(o, thp);
-    to += snprintf(to, room, "cpus\t%u\nram\t%llu\nthp\t%s\nmmap_min_addr\t%llu\nmax_map_count\t%llu\nprofile\t", o->cpus,
+    if (o->guest)
+        to += snprintf(to, room, "guest\t%s\nhost_page_lg2\t%u\n", o->guest, o->host_page_lg2 ? o->host_page_lg2 : PAGE_LG2);
+    to += snprintf(to, (size_t)(end - to), "cpus\t%u\nram\t%llu\nthp\t%s\nmmap_min_addr\t%llu\nmax_map_count\t%llu\nprofile\t", o->cpus,
                    (unsigned long long)(o->ram_bytes ? o->ram_bytes : memory_bytes()), thp, (unsigned long long)mmap_min_addr(), (unsigned long long)max_map_count());
     /* A profile may be a whole text: its lines are kept apart by form feeds. */
     for (const char *p = o->profile; *p && to < end - 2; p++)

@@ -3,7 +3,7 @@
 #include "cli/options.h"
 #include "cli/cli.h"
 
-#include "pagewalk/kernel.h"
+#include "pagewalk/sim.h"
 #include "trace/setting_words.h"
 
 #include <getopt.h>
@@ -17,7 +17,7 @@
 
 enum {
     OPT_VIEW = 256, OPT_WEIGHT = OPT_VIEW + VIEWS, OPT_CPU, OPT_CPUS, OPT_TOP, OPT_TRACE_CHILDREN, OPT_CHECK, OPT_CHECK_FLUSH, OPT_CHECK_KERNEL, OPT_NO_FILTER, OPT_RAM, OPT_KEEP,
-    OPT_CALL_PATHS, OPT_HEAP, OPT_L1, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND, OPT_FORMAT, OPT_PAGES
+    OPT_CALL_PATHS, OPT_HEAP, OPT_L1, OPT_GUEST, OPT_HOST_PAGES, OPT_RECORD, OPT_THP, OPT_KERNEL, OPT_FAULT_AROUND, OPT_FORMAT, OPT_PAGES
 };
 
 #define VIEW_OPTIONS \
@@ -98,6 +98,22 @@ static int one_of(const char *command, const char *option, const char *value, co
     return setting_find(words, value, to) ? 0 : bad_usage(command, "%s does not know '%s'", option, value);
 }
 
+/* ---- guests: run and replay ----------------------------------------------------------------------------------------- */
+
+static int guest_option(const char *command, const char **guest)
+{
+    enum sim_guest_wish wish;
+
+    *guest = optarg ? optarg : "any";
+    return sim_guest_word(*guest, &wish) && wish ? 0 : bad_usage(command, "--guest wants ept, npt, any or no, not '%s'", *guest);
+}
+
+static int host_pages_option(const char *command, unsigned *lg2)
+{
+    *lg2 = *optarg == '2' ? 21 : PAGE_LG2;
+    return strcmp(optarg, "4k") && strcmp(optarg, "2m") ? bad_usage(command, "--host-pages wants 4k or 2m, not '%s'", optarg) : 0;
+}
+
 /* ---- run ---------------------------------------------------------------------------------------------------------- */
 
 static int run_option(int option, struct run_options *o)
@@ -140,6 +156,10 @@ static int run_option(int option, struct run_options *o)
     case OPT_L1:
         o->l1 = true;
         return 0;
+    case OPT_GUEST:
+        return guest_option("run", &o->guest);
+    case OPT_HOST_PAGES:
+        return host_pages_option("run", &o->host_page_lg2);
     case OPT_TRACE_CHILDREN:
         o->trace_children = true;
         return 0;
@@ -170,7 +190,8 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
         { "thp", required_argument, NULL, OPT_THP }, { "trace-children", no_argument, NULL, OPT_TRACE_CHILDREN }, { "check", no_argument, NULL, OPT_CHECK },
         { "check-flush", no_argument, NULL, OPT_CHECK_FLUSH },
         { "check-kernel", no_argument, NULL, OPT_CHECK_KERNEL }, { "no-filter", no_argument, NULL, OPT_NO_FILTER }, { "keep", no_argument, NULL, OPT_KEEP },
-        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { "l1", no_argument, NULL, OPT_L1 }, { 0 } };
+        { "call-paths", optional_argument, NULL, OPT_CALL_PATHS }, { "heap", no_argument, NULL, OPT_HEAP }, { "l1", no_argument, NULL, OPT_L1 },
+        { "guest", optional_argument, NULL, OPT_GUEST }, { "host-pages", required_argument, NULL, OPT_HOST_PAGES }, { 0 } };
     int option, status;
 
     *o = (struct run_options){ .view = { .top = TOP_DEFAULT, .weight = EV_WALK_CYCLES }, .profile = "skylake", .cpus = 1, .filter = true };
@@ -190,6 +211,12 @@ int parse_run_options(int argc, char **argv, struct run_options *o)
     o->program = argv + optind;
     if (!*o->program)
         return bad_usage("run", "no program was given");
+    if (o->guest && !strcmp(o->guest, "no"))
+        o->guest = NULL;
+    if (o->host_page_lg2 && !o->guest)
+        return bad_usage("run", "--host-pages needs --guest");
+    if (o->guest && (o->check || o->check_flush))
+        return bad_usage("run", "--guest and %s cannot be used in one run: the check knows one table", o->check ? "--check" : "--check-flush");
     if (o->results && !strcmp(o->results, "-"))
         return bad_usage("run", "the results file cannot go to standard output; --json - can");
     return same_file_twice("run", o->results, &o->view);
@@ -234,6 +261,10 @@ static int replay_option(int option, struct replay_options *o)
             o->page_lg2 = chosen == 30 ? 30 : 0;
         }
         return status;
+    case OPT_GUEST:
+        return guest_option("replay", &o->guest);
+    case OPT_HOST_PAGES:
+        return host_pages_option("replay", &o->host_page_lg2);
     case OPT_L1:
         return bad_usage("replay", "a recording keeps pages, not cache lines; give --l1 to `pagewalk run`");
     default:
@@ -251,6 +282,7 @@ int parse_replay_options(int argc, char **argv, struct replay_options *o)
         { "cpus", required_argument, NULL, OPT_CPUS }, { "ram", required_argument, NULL, OPT_RAM }, { "thp", required_argument, NULL, OPT_THP },
         { "kernel", required_argument, NULL, OPT_KERNEL }, { "fault-around", required_argument, NULL, OPT_FAULT_AROUND },
         { "format", required_argument, NULL, OPT_FORMAT }, { "pages", required_argument, NULL, OPT_PAGES },
+        { "guest", optional_argument, NULL, OPT_GUEST }, { "host-pages", required_argument, NULL, OPT_HOST_PAGES },
         { "l1", no_argument, NULL, OPT_L1 }, { 0 } };
     int option, status;
 

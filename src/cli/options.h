@@ -27,6 +27,8 @@ struct run_options {
     unsigned call_paths;              /* how many calls a path has at most; 0: no paths                          */
     bool heap;                        /* costs by allocation site                                                */
     bool l1;                          /* first-level caches                                                      */
+    const char *guest;                /* ept, npt or any; NULL: no guest                                         */
+    unsigned host_page_lg2;           /* 12 or 21; 0: not said                                                   */
     bool trace_children, check, check_flush, check_kernel, filter, keep;
     char **program;                   /* the program and its arguments, ended by NULL                             */
 };
@@ -39,6 +41,8 @@ struct replay_options {
     const char *profile;              /* as run_options; NULL: as recorded, as all that is 0 or NULL               */
     int thp, kernel_version;          /* enum mm_thp, -1: as recorded; 618, 612, 601, 0: 618                       */
     const char *form;                 /* of another tool's trace; NULL: by its content                            */
+    const char *guest;                /* ept, npt, any or no                                                     */
+    unsigned host_page_lg2;           /* 12 or 21                                                                */
     unsigned cpus, page_lg2;          /* page_lg2: 30, or 0; of such a trace's memory                               */
     u64 ram_bytes, fault_around_bytes;
 };

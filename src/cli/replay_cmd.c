@@ -20,6 +20,8 @@ bool replay_settings_of(const char *command, const struct replay_options *o, str
                                     .form = o->form, .page_lg2 = o->page_lg2 };
     if (o->profile && !(s->profile = find_profile(command, o->profile)))
         return false;
+    s->host_page_lg2 = o->host_page_lg2;
+    sim_guest_word(o->guest, &s->guest);
     return true;
 }
 

@@ -162,6 +162,7 @@ json_t *report_document(const struct report *r)
     json_object_set_new(o, "profile", profile(r->results, s));
     json_object_set_new(o, "tlb", json_of_tlb(s));
     json_object_set_new(o, "walks", json_of_walks(s));
+    json_object_set_new(o, "guest", json_of_guest(r->results));
     json_object_set_new(o, "caches", json_of_caches(r->results));
     json_object_set_new(o, "faults", json_of_faults(r->results, s));
     json_object_set_new(o, "rss", json_of_rss(s));

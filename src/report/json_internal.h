@@ -25,6 +25,7 @@ json_t *json_of_table(const struct results_table *t, const struct json_key *keys
 
 json_t *json_of_tlb(const struct summary *s);
 json_t *json_of_walks(const struct summary *s);
+json_t *json_of_guest(const struct results *r);      /* json_guest.c; null: no --guest                          */
 json_t *json_of_caches(const struct results *r);     /* json_caches.c; null: without --l1                       */
 
 json_t *json_of_faults(const struct results *r, const struct summary *s);

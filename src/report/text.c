@@ -226,7 +226,7 @@ static unsigned widest(const struct summary *s)
 void report_text(const struct report *r, const struct report_text_options *o, FILE *out)
 {
     static void (*const sections[])(struct text_view *v) = {
-        head, text_trace, headline, text_work, text_tlbs, text_walks, text_caches, text_faults, text_memory, text_syscalls, text_upkeep, notes,
+        head, text_trace, headline, text_work, text_tlbs, text_walks, text_guest, text_caches, text_faults, text_memory, text_syscalls, text_upkeep, notes,
         text_rankings, text_others, text_paths, text_heap, text_regions, text_cow, text_processes, legend,
     };
     struct text_view v = { .certainty = "", .screen = { .out = out, .width = o->width < 80 ? 80 : o->width, .colour = o->colour },

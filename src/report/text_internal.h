@@ -32,6 +32,7 @@ void text_trace(struct text_view *v);
 void text_work(struct text_view *v);
 void text_tlbs(struct text_view *v);
 void text_walks(struct text_view *v);
+void text_guest(struct text_view *v);
 void text_caches(struct text_view *v);
 void text_faults(struct text_view *v);
 void text_memory(struct text_view *v);

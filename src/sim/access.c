@@ -131,6 +131,20 @@ static __attribute__((noinline)) bool deliver(struct sim *s, unsigned cpu, const
     return false;
 }
 
+/* A guest's memory that the host has not given yet: it does; each try is charged as a walk. */
+static __attribute__((noinline)) void retry_in_guest(struct sim *s, unsigned cpu, enum mmu_kind kind, struct sim_site *site,
+                                                     struct mmu_result *r)
+{
+    const u64 va = r->va;
+
+    for (unsigned tries = 0; r->status == MMU_EXIT; tries++) {
+        CHECK(tries < TRIES_MAX);
+        guest_exited(s, cpu);
+        mmu_translate(s->mmu, cpu, va, kind, 0, r);
+        charge(s, cpu, r, site);
+    }
+}
+
 /* One page's part.  True: made; false: trapped, and *r says how. */
 static inline bool translate(struct sim *s, unsigned cpu, u64 va, enum mmu_kind kind, struct sim_site *site,
                              struct mmu_result *r)
@@ -139,6 +153,8 @@ static inline bool translate(struct sim *s, unsigned cpu, u64 va, enum mmu_kind 
     if (LIKELY(r->status == MMU_OK && r->by == MMU_BY_L1))
         return true;
     charge(s, cpu, r, site);
+    if (RARE(r->status == MMU_EXIT))
+        retry_in_guest(s, cpu, kind, site, r);
     return r->status == MMU_OK;
 }
 

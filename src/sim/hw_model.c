@@ -52,10 +52,10 @@ static u64 cr4_allowed(u32 features)
     return (features & MMU_PKU ? X86_CR4_PKE : 0) | (pcid ? X86_CR4_PCIDE : 0);
 }
 
-void sim_bind_hw(struct sim *s, const struct mmu_config *machine)
+void sim_bind_hw(struct sim *s, const struct mmu_config *machine, u64 ram_bytes)
 {
     s->hw = (struct hw){
-        .ctx = s, .cpus = machine->cpus, .cr4_allowed = cr4_allowed(machine->features), .ram = machine->ram, .ram_bytes = machine->ram_bytes,
+        .ctx = s, .cpus = machine->cpus, .cr4_allowed = cr4_allowed(machine->features), .ram = machine->ram, .ram_bytes = ram_bytes,
         .read_reg = read_reg, .write_reg = write_reg, .invlpg = invlpg, .invpcid = invpcid,
         .send_ipi = send_ipi, .touch_user = touch_user, .now_ns = now_ns,
         .no_1g_pages = !(machine->features & MMU_PDPE1GB),

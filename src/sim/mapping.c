@@ -188,6 +188,7 @@ void sim_each_mapping(struct sim *s, void (*see)(void *ctx, const struct sim_map
 
 void sim_forget_costs(struct sim *s)
 {
+    guest_forget_counts(s);
     for (unsigned i = 0; i < s->rows; i++) {
         s->row[i].cost = (struct sim_cost){ 0 };
         memset(s->row[i].faults, 0, sizeof s->row[i].faults);

@@ -123,6 +123,31 @@ void results_put_machine(const struct pw_out *out, const struct mmu_stats *s, co
     results_put_count(out, "cycles.stlb", "", "", s->cycles_stlb);
 }
 
+void results_put_guest(const struct pw_out *out, const struct sim_guest *g)
+{
+    static const char *const level[] = { "0", "1", "2", "3" };
+    if (!g->kind)
+        return;
+    results_put_text(out, "guest.kind", g->kind == MMU_EPT ? "ept" : "npt");
+    for (unsigned l = 0; l < 4; l++) {
+        results_put_count(out, "guest.reads.", level[l], "", g->reads[l]);
+        results_put_count(out, "guest.psc_hit.", level[l], "", g->psc_hit[l]);
+    }
+    results_put_count(out, "guest.", "translations", "", g->translations);
+    results_put_count(out, "guest.", "gpa_hit", "", g->gpa_hit);
+    results_put_count(out, "guest.", "splintered", "", g->splintered);
+    results_put_count(out, "guest.", "exits", "", g->exits);
+    results_put_count(out, "guest.", "host_page_bytes", "", (u64)1 << g->host_page_lg2);
+    results_put_count(out, "guest.", "host_pages", "", g->host_pages);
+    results_put_count(out, "guest.", "host_table_pages", "", g->host_table_pages);
+}
+
+void results_count_guest(struct mmu_stats *s, const struct sim_guest *g)
+{
+    for (unsigned l = 0; l < 4; l++)
+        s->reads[l] += g->reads[l];
+}
+
 static const char *const repl_name[] = { "LRU", "tree-PLRU", "(MRU+1)%3-PLRU4", "NRU", "random" };
 
 static void array(const struct pw_out *out, const struct mmu_tlb_desc *t)

@@ -21,11 +21,12 @@ static size_t arena_bytes(const struct sim_config *cfg)
 
 static bool lay_out(const struct sim_config *cfg, struct layout *l)
 {
-    const struct hw shape = { .cpus = cfg->machine.cpus, .ram = cfg->machine.ram, .ram_bytes = cfg->machine.ram_bytes };
+    const struct mmu_config machine = guest_machine(cfg);
+    const struct hw shape = { .cpus = machine.cpus, .ram = machine.ram, .ram_bytes = guest_ram_bytes(cfg) };
 
     l->machine_at = align_up(sizeof(struct sim), 4096);
-    l->machine_bytes = mmu_bytes(&cfg->machine);
-    if (!l->machine_bytes)
+    l->machine_bytes = mmu_bytes(&machine);
+    if (!l->machine_bytes || (machine.ram_bytes && !shape.ram_bytes) || (cfg->guest && cfg->check_flush))
         return false;
     l->kernel_at = align_up(l->machine_at + l->machine_bytes, 4096);
     l->kernel_bytes = cfg->no_kernel ? 0 : kernel_bytes(&shape, &cfg->kernel);
@@ -71,6 +72,7 @@ struct sim *sim_create(void *block, size_t block_bytes, const struct sim_config 
     struct layout l;
     struct sim *s = block;
     u8 *base = block;
+    const struct mmu_config machine = guest_machine(cfg);
 
     if (!lay_out(cfg, &l) || block_bytes < l.bytes)
         return NULL;
@@ -80,13 +82,15 @@ struct sim *sim_create(void *block, size_t block_bytes, const struct sim_config 
     s->next_close = ~(u64)0;
     s->arena = base + l.arena_at;
     s->arena_end = base + l.bytes;
-    s->mmu = mmu_create(base + l.machine_at, l.machine_bytes, &cfg->machine);
+    s->mmu = mmu_create(base + l.machine_at, l.machine_bytes, &machine);
     if (!s->mmu)
         return NULL;
     s->row_slot = sim_alloc(s, SIM_ROW_SLOTS * sizeof *s->row_slot, 64);
     s->row_hash = sim_alloc(s, SIM_ROWS * sizeof *s->row_hash, 64);
     s->row = sim_alloc(s, SIM_ROWS * sizeof *s->row, 64);
-    sim_bind_hw(s, &cfg->machine);
+    sim_bind_hw(s, &machine, guest_ram_bytes(cfg));
+    if (cfg->guest && !guest_begin(s, cfg))
+        return NULL;
     if (cfg->check_flush && !flush_check_begin(s, cfg))
         return NULL;
     if (!cfg->no_kernel && !start_kernel(s, base + l.kernel_at, l.kernel_bytes, cfg))
@@ -127,6 +131,8 @@ bool sim_check_begin(struct sim *s)
 
     if (s->twin)
         return true;
+    if (s->host.kind)
+        return false;
     block = sim_alloc(s, twin_bytes(s->profile, s->cpus), 64);
     if (!block)
         return false;

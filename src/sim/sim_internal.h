@@ -32,6 +32,14 @@ struct row_memo {
 /* The mapping that an address was found in, and its row: good for as long as the generation is. */
 struct row_span { const struct proc *proc; u64 start, bytes, generation; struct sim_mapping *row; };
 
+/* The host below a guest (guest.c). */
+struct sim_host {
+    u64 root, next, end;          /* root: the end of the guest's RAM, too; next: the next table                */
+    u64 pages;                    /* given                                                                     */
+    u8 kind, page_lg2;
+    struct sim_guest before;      /* counted before sim_forget_costs()                                         */
+};
+
 struct sim {
     struct mmu *mmu;
     struct kernel *kernel;        /* NULL with no_kernel                                                       */
@@ -55,6 +63,7 @@ struct sim {
     u64 next_close;               /* work at which the open interval ends; ~0 while nobody is watched          */
     u32 heat_column;              /* of the open interval                                                      */
     struct sim_caches *caches;    /* caches.c; NULL until sim_caches_begin()                                   */
+    struct sim_host host;         /* kind MMU_NESTED_OFF: there is no guest                                    */
     bool check_flush;             /* the checker for missing invalidations is on                               */
     void (*stale_found)(void *ctx, const struct mmu_stale *u);
     void *stale_ctx;
@@ -73,8 +82,15 @@ struct sim {
 /* Bytes from the arena, zeroed as the block was, aligned to `align`; NULL when it is full. */
 void *sim_alloc(struct sim *s, size_t bytes, size_t align);
 
-/* hw_model.c: struct hw on top of the machine. */
-void sim_bind_hw(struct sim *s, const struct mmu_config *machine);
+/* hw_model.c: struct hw on top of the machine; ram_bytes of its memory are the kernel's. */
+void sim_bind_hw(struct sim *s, const struct mmu_config *machine, u64 ram_bytes);
+
+/* guest.c */
+u64 guest_ram_bytes(const struct sim_config *cfg);                 /* what the kernel gets; 0: not enough         */
+struct mmu_config guest_machine(const struct sim_config *cfg);     /* cfg->machine, able to have guests           */
+bool guest_begin(struct sim *s, const struct sim_config *cfg);     /* false: this machine cannot                  */
+void guest_forget_counts(struct sim *s);
+void guest_exited(struct sim *s, unsigned cpu);                    /* the host gives what was missing             */
 
 /* flush_check.c */
 size_t flush_check_bytes(const struct sim_config *cfg);

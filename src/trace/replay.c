@@ -146,6 +146,20 @@ static int recorded_thp(const struct replay *r)
     return text && setting_find(thp_words, text, &thp) ? thp : MM_THP_NEVER;
 }
 
+/* A guest that nobody asked for is the recorded one, of the kind that the profile can have. */
+static bool take_guest(struct replay *r, const struct replay_settings *s, struct sim_config *cfg)
+{
+    enum sim_guest_wish wish = s->guest;
+    const char *why;
+    cfg->host_page_lg2 = (u8)(s->host_page_lg2 ? s->host_page_lg2 : setting(r, "host_page_lg2", PAGE_LG2));
+    if (wish == SIM_GUEST_UNSAID && sim_guest_word(recorded(r, "guest"), &wish) && wish != SIM_GUEST_UNSAID && s->profile)
+        wish = SIM_GUEST_ANY;
+    if (sim_guest_kind(r->profile, wish, &cfg->guest, &why))
+        return true;
+    r->cannot = why;
+    return false;
+}
+
 static void *sparse(size_t bytes)
 {
     void *p = bytes ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
@@ -158,7 +172,7 @@ static bool begin_session(struct replay *r, const struct replay_settings *s)
     r->profile = s->profile ? s->profile : recorded_profile(r);
     r->cpus = s->cpus ? s->cpus : (unsigned)setting(r, "cpus", 1);
     r->ram_bytes = s->ram_bytes ? s->ram_bytes : setting(r, "ram", r->d ? 8ull << 30 : 64ull << 30);
-    if (!r->profile || !r->cpus || r->cpus > 64 || r->ram_bytes & PAGE_MASK_LOW)
+    if (!r->profile || !r->cpus || r->cpus > 64 || r->ram_bytes & PAGE_MASK_LOW || !take_guest(r, s, &cfg))
         return false;
     cfg.machine.cpus = r->cpus;
     cfg.machine.ram_bytes = r->ram_bytes;
@@ -221,7 +235,7 @@ struct replay *replay_open(const char *path, const struct replay_settings *s, st
     }
     if (!begin_session(r, s) || !begin_following(r, s) || (r->foreign && !foreign_follow(r))) {
         snprintf(err->text, sizeof err->text, "%s cannot be replayed: %s", path,
-                 r->profile ? "no room for the simulated memory; try --ram with a smaller size" : "its CPU profile is not known here");
+                 r->cannot ? r->cannot : r->profile ? "no room for the simulated memory; try --ram with a smaller size" : "its CPU profile is not known here");
         replay_close(r);
         return NULL;
     }

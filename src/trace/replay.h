@@ -20,6 +20,8 @@ struct replay_settings {                   /* what is not given is as recorded  
     u32 fault_around_bytes;                /* 4096: none; 0: Linux's default                                        */
     const char *wish[FOLLOW_WISHES];       /* names of mappings (trace.h); NULL: none                               */
     const char *form;                      /* of another tool's trace (foreign.h); NULL: told by its content        */
+    enum sim_guest_wish guest;             /* SIM_GUEST_UNSAID                                                      */
+    unsigned host_page_lg2;                /* of its memory: 12, 21; 0                                              */
     unsigned page_lg2;                     /* of the memory of such a trace: 30; 0: as the kernel would             */
 };
 

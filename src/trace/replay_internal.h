@@ -31,6 +31,7 @@ struct replay_lines {
 struct replay_foreign;           /* replay_foreign.c                                                               */
 
 struct replay {
+    const char *cannot;           /* the settings are not possible: why, in words                                   */
     const char *path;
     char *name;                                 /* the program's                                                       */
     struct decoder *d;                          /* of a recording, else NULL                                           */

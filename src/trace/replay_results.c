@@ -123,7 +123,10 @@ static void machine(struct writer *w)
         w->skipped[MMU_SIDE_I] = w->r->marked[MMU_SIDE_I];
         w->skipped[MMU_SIDE_D] = w->r->marked[MMU_SIDE_D];
     }
+    const struct sim_guest guest = sim_guest(w->r->sim);
+    results_count_guest(&s, &guest);
     results_put_machine(&w->out, &s, w->skipped);
+    results_put_guest(&w->out, &guest);
     results_put_count(&w->out, "cycles.", "base", "", w->instructions);
 }
 
@@ -154,6 +157,8 @@ static const struct { const char *begins; bool table; void (*write)(struct write
     { "count\ttlb.", false, NULL },
     { "count\twalks.", false, NULL },
     { "count\tcycles.", false, NULL },
+    { "text\tguest.", false, NULL },
+    { "count\tguest.", false, NULL },
     { "count\tfaults.minor\t", false, kernel },
     { "count\tfaults.", false, NULL },
     { "count\trss.", false, NULL },

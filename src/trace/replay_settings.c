@@ -20,6 +20,7 @@ static void put_word(const struct pw_out *out, const char *name, const char *wor
 
 void replay_put_settings(const struct replay *r, const struct pw_out *out)
 {
+    static const char *const guest[] = { [SIM_GUEST_EPT] = "ept", [SIM_GUEST_NPT] = "npt", [SIM_GUEST_ANY] = "any", [SIM_GUEST_NO] = "no" };
     const struct replay_settings *s = &r->settings;
 
     results_put_text(out, "kernel", setting_word(kernel_words, s->kernel_version ? (int)s->kernel_version : kernel_words[0].value));
@@ -30,4 +31,6 @@ void replay_put_settings(const struct replay *r, const struct pw_out *out)
     put_bytes(out, "fault_around", s->fault_around_bytes);
     put_bytes(out, "pages", s->page_lg2 ? 1ull << s->page_lg2 : 0);
     put_bytes(out, "ram", s->ram_bytes);
+    put_word(out, "setting.guest", guest[s->guest]);
+    put_bytes(out, "host_pages", s->host_page_lg2 ? 1ull << s->host_page_lg2 : 0);
 }

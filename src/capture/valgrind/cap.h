@@ -45,6 +45,8 @@ struct cap_options {
     ULong mmap_min_addr, max_map_count;
     Bool heap;              /* costs by allocation site                                                       */
     Bool l1;                /* first-level caches                                                             */
+    const HChar *guest;     /* a virtual machine: sim_guest_word()                                            */
+    Int host_page_lg2;      /* of its memory                                                                  */
     Int call_paths;         /* how many calls a path has at most; 0: no paths                                 */
 };
 

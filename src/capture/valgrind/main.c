@@ -34,6 +34,8 @@ static Bool option(const HChar *arg)
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_BOOL_CLO(arg, "--pw-heap", cap.opt.heap) {}
     else if VG_BOOL_CLO(arg, "--pw-l1", cap.opt.l1) {}
+    else if VG_STR_CLO(arg, "--pw-guest", cap.opt.guest) {}
+    else if VG_BINT_CLO(arg, "--pw-host-page-lg2", cap.opt.host_page_lg2, PAGE_LG2, 21) {}
     else if VG_BINT_CLO(arg, "--pw-call-paths", cap.opt.call_paths, 0, PATH_DEPTH_MAX) {}
     else return False;
     return True;
@@ -125,6 +127,15 @@ static void fault_seen(void *ctx, u64 va, u64 ip, const struct mm_trap_result *r
         cap_code_faulted(va, ip, r->mapped_pages);
 }
 
+static void take_guest(struct sim_config *cfg)
+{
+    enum sim_guest_wish wish;
+    const HChar *why = "no such guest";
+    if (!sim_guest_word(cap.opt.guest, &wish) || !sim_guest_kind(cap.profile, wish, &cfg->guest, &why))
+        cannot_begin(why);
+    cfg->host_page_lg2 = (UChar)cap.opt.host_page_lg2;
+}
+
 static void begin_session(void)
 {
     struct sim_config cfg = { 0 };
@@ -140,6 +151,7 @@ static void begin_session(void)
     cfg.machine.profile = cap.profile;
     cfg.machine.ram = sparse(cfg.machine.ram_bytes);
     cfg.check_flush = cap.opt.check_flush;
+    take_guest(&cfg);
     kernel_config_init(&cfg.kernel);
     cfg.kernel.thp = thp(cap.opt.thp);
     cfg.kernel.mmap_min_addr = cap.opt.mmap_min_addr;

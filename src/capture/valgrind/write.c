@@ -70,8 +70,11 @@ static void write_machine(void)
     /* Accesses that the filter dismissed were hits that never reached the machine. */
     const u64 skipped[] = { cap_totals.instructions + cap_totals.crossings - cap.slow[MMU_SIDE_I],
                             cap_totals.loads + cap_totals.stores - cap_totals.modifies - cap.slow[MMU_SIDE_D] };
+    const struct sim_guest guest = sim_guest(cap.sim);
     cap_machine_stats(&s);
+    results_count_guest(&s, &guest);
     results_put_machine(&put_out, &s, skipped);
+    results_put_guest(&put_out, &guest);
     put_count("cycles.base", cap_totals.instructions);
     cap_l1_put();
 }

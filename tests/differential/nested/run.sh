@@ -22,4 +22,5 @@ wait
 cat "$work/qemu" "$work/bochs" | grep -v ' passed, '
 echo "$(($(date +%s) - start)) s"
 cat "$work/qemu" "$work/bochs" | awk '/ passed, / { passed += $1; failed += $3 } END { print passed + 0 " passed, " failed + 0 " failed" }'
-! grep -qvx -e 0 -e 77 "$work/status" && grep -qx 0 "$work/status"
+grep -qvx -e 0 -e 77 "$work/status" && exit 1
+grep -qx 0 "$work/status" || exit 77
