@@ -1,7 +1,7 @@
 # Pagewalk - a thin face on Meson and Ninja.
 #   make            build (installs nothing)         make demo   set up, build, run the main job on a real program
 #   make setup      install what the build needs     make test   set up, build, run every test
-#   make test-differential   a million MMU cases on QEMU and on Bochs, MPU cases on Cortex-M boards, replayed on the model (some minutes)
+#   make test-differential   a million MMU cases on QEMU and on Bochs, nested paging, segments, an IOMMU, MPUs on Cortex-M boards, replayed on the model (half an hour)
 #   make test-bare   both, and every test, on a Debian where nothing is installed (root; debootstrap)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
