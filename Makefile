@@ -10,7 +10,7 @@
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
 #   make test-cluster   a sweep run by GNU parallel and as a Slurm array, on this machine (root)
 #   make check-kernel   `pagewalk run --check-kernel` on programs of all kinds
-#   make test-html   the HTML report in headless Chromium; screenshots in BUILD/html
+#   make test-html   the HTML report in headless Chromium (screenshots in BUILD/html), and other views in the tools they are for
 #   make cases   published cases, found again (examples/cases)
 #   make install PREFIX=/usr/local [DESTDIR=]
 B ?= build
@@ -56,7 +56,7 @@ check-kernel: setup
 test-html: setup
 	@sh tools/setup.sh browser || echo "test-html: going on without what could not be installed"
 	@$(MAKE) --no-print-directory all
-	@sh tests/e2e/html.sh $(B) $(B)/html
+	@sh tests/e2e/html.sh $(B) $(B)/html; status=$$?; sh tests/e2e/consumers.sh $(B) && exit $$status
 
 cases: setup
 	@sh tools/setup.sh cases || echo "cases: going on without what could not be installed"

@@ -46,6 +46,11 @@ stress stress-ng     cmd    stress-ng
 stress sqlite3       cmd    sqlite3
 stress git           cmd    git
 browser chromium     cmd    chromium
+browser npm          cmd    npm
+browser kcachegrind  cmd    kcachegrind
+browser dbus-daemon  cmd    dbus-run-session
+browser dbus-bin     cmd    dbus-send
+browser libdevel-nytprof-perl file /usr/share/perl5/Devel/NYTProf/flamegraph.pl
 cluster slurmctld    cmd    slurmctld
 cluster slurmd       cmd    slurmd
 cluster slurm-client cmd    sbatch

@@ -86,7 +86,9 @@ static json_t *profile(const struct samples *s, enum event e)
     for (size_t i = 0; by_path && i < s->paths.n; i++)
         if (num_positive(s->paths.at[i].own[e]))
             add_sample(samples, weights, sample_of_path(s, (unsigned)i), s->paths.at[i].own[e], &end);
-    snprintf(name, sizeof name, "%s: %s (%s)", event_info[e].name, event_info[e].title, event_info[e].certainty);
+    const bool says = strstr(event_info[e].title, event_info[e].certainty) != NULL; /* the title itself, how sure it is */
+    snprintf(name, sizeof name, "%s: %s%s%s%s", event_info[e].name, event_info[e].title, says ? "" : " (", says ? "" : event_info[e].certainty,
+             says ? "" : ")");
     json_put_text(o, "type", "sampled");
     json_put_text(o, "name", name);
     json_put_text(o, "unit", "none");

@@ -131,6 +131,24 @@ static void flushing(void **state)
     cache_look(c, 0x20040, 0x6040, false, &r);
     assert_false(r.hit);
     assert_int_equal(cache_flush(c, NULL, NULL), 0);
+    for (u64 frame = 1; frame <= 3; frame++)                                  /* three lines for two ways          */
+        cache_look(c, frame << PAGE_LG2, frame << PAGE_LG2, true, &r);
+    assert_true(r.evicted && r.written_back && r.victim_pa == 0x1000);
+    assert_int_equal(cache_stats(c)->written_back, 2);
+}
+
+/* Virtual tags: a second copy may stand in the very set of the first. */
+static void two_tags_in_one_set(void **state)
+{
+    struct cache *c = make(MMU_VIVT, 2, 64, 64, MMU_LRU);
+    struct cache_result r;
+    (void)state;
+
+    cache_look(c, 0x10040, 0x5040, true, &r);
+    assert_false(r.synonym);
+    cache_look(c, 0x20040, 0x5040, false, &r);
+    assert_true(r.synonym);
+    assert_int_equal(cache_stats(c)->synonyms, 1);
 }
 
 /* ---- marks over long runs ------------------------------------------------------------------------------------------- */
@@ -256,6 +274,7 @@ static void first_level(void **state)
         mmu_poke(m, level * PAGE_BYTES, ((level + 1) * PAGE_BYTES) | 7);
     mmu_poke(m, 3 * PAGE_BYTES + 8, 0x9000 | 7);                 /* page 1: writable, the user's                   */
     mmu_poke(m, 3 * PAGE_BYTES + 16, 0xa000 | 5);                /* page 2: not writable                           */
+    mmu_poke(m, 3 * PAGE_BYTES + 24, 0xb000 | 3);                /* page 3: the supervisor's                       */
     mmu_poke(m, 2 * PAGE_BYTES + 8, 0x20000000 | 0x87);          /* 2 MiB from 0x200000 on: large                  */
     assert_true(mmu_set(m, 0, MMU_CPL, 3));
     assert_false(mmu_first_level(m, 0, 0x1234, MMU_LOAD, &pa));   /* nothing there yet                             */
@@ -268,6 +287,11 @@ static void first_level(void **state)
     assert_true(mmu_first_level(m, 0, 0x1008, MMU_STORE, &pa));
     assert_int_equal(mmu_translate(m, 0, 0x2000, MMU_LOAD, 0, &r), MMU_OK);
     assert_false(mmu_first_level(m, 0, 0x2000, MMU_STORE, &pa));  /* not let through                               */
+    assert_true(mmu_set(m, 0, MMU_CPL, 0));
+    assert_int_equal(mmu_translate(m, 0, 0x3000, MMU_LOAD, 0, &r), MMU_OK);
+    assert_true(mmu_first_level(m, 0, 0x3000, MMU_LOAD, &pa));
+    assert_true(mmu_set(m, 0, MMU_CPL, 3));
+    assert_false(mmu_first_level(m, 0, 0x3000, MMU_LOAD, &pa));   /* the supervisor's                              */
     assert_int_equal(mmu_translate(m, 0, 0x234567, MMU_LOAD, 0, &r), MMU_OK);
     assert_true(mmu_first_level(m, 0, 0x3fffff, MMU_LOAD, &pa));
     assert_int_equal(pa, 0x201fffff);
@@ -282,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles), cmocka_unit_test(unfit), cmocka_unit_test(lines_of_an_access), cmocka_unit_test(flushing),
+        cmocka_unit_test(two_tags_in_one_set),
         cmocka_unit_test(marks_over_long_runs), cmocka_unit_test(a_way_of_a_page), cmocka_unit_test(first_level),
     };
     return cmocka_run_group_tests(tests, NULL, free_all);
