@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.." || exit 1
 
 find include arch src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    split("include/pagewalk arch src/base src/machine src/mpu src/partition src/cache src/iommu src/segment src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
+    split("include/pagewalk arch src/base src/machine src/mpu src/partition src/cache src/iommu src/segment src/numa src/kernel src/sim src/probe src/script src/report src/trace src/cli src/capture", room)
     split("", allow)
-    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|iommu|segment|profile|hw|kernel|dma|linux_mm|trace|sim|results)[.]h"
+    public = "pagewalk/(types|mmu|nested|mpu|partition|cache|iommu|segment|numa|profile|hw|kernel|dma|linux_mm|trace|sim|results)[.]h"
     allow["include/pagewalk"] = public
     allow["arch"] = "pagewalk/types[.]h|arch/.*"
     allow["src/base"] = "pagewalk/types[.]h|base/.*"
@@ -22,6 +22,7 @@ BEGIN {
     allow["src/mpu"] = "pagewalk/(types|mpu)[.]h|base/.*|mpu/.*"
     allow["src/iommu"] = "pagewalk/(types|iommu)[.]h|arch/.*|base/.*|machine/.*|iommu/.*"
     allow["src/partition"] = "pagewalk/(types|partition)[.]h|base/.*|partition/.*"
+    allow["src/numa"] = "pagewalk/(types|mmu|numa)[.]h|base/.*|numa/.*"
     allow["src/segment"] = "pagewalk/(types|mmu|segment)[.]h|arch/.*|base/.*|segment/.*"
     allow["src/cache"] = "pagewalk/(types|mmu|profile|cache)[.]h|base/.*|machine/(assoc|carve)[.]h|cache/.*"
     allow["src/kernel"] = "pagewalk/(types|hw|kernel|dma|linux_mm)[.]h|arch/.*|base/.*|kernel/.*"
@@ -35,12 +36,12 @@ BEGIN {
     # What a public header may see: those below it only.
     below["types"] = "none"
     below["mmu"] = below["mpu"] = below["partition"] = below["iommu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
-    below["nested"] = below["profile"] = below["cache"] = below["segment"] = "types|mmu"
+    below["nested"] = below["profile"] = below["cache"] = below["segment"] = below["numa"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
     below["dma"] = "types|hw|linux_mm|kernel"
     below["results"] = "types|cache|hw|linux_mm|kernel|mmu|trace|sim"
     below["sim"] = "types|cache|hw|linux_mm|kernel|mmu|nested|trace"
-    freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/kernel|src/sim)$"
+    freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/numa|src/kernel|src/sim)$"
     compiler = "^(std(bool|def|int|arg|align)|string|limits|immintrin|emmintrin)[.]h$"
 }
 function room_of(path, r, best) {

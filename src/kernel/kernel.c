@@ -133,7 +133,7 @@ void explain_line(struct kernel *k, const char *format, const u64 *args)
 }
 
 static const struct { u8 number; const char *name; } errno_names[] = {
-    { MM_EPERM, "EPERM" }, { MM_ENOENT, "ENOENT" }, { MM_EINTR, "EINTR" }, { MM_EBADF, "EBADF" },
+    { MM_EPERM, "EPERM" }, { MM_ENOENT, "ENOENT" }, { MM_EINTR, "EINTR" }, { MM_EIO, "EIO" }, { MM_EBADF, "EBADF" },
     { MM_EAGAIN, "EAGAIN" }, { MM_ENOMEM, "ENOMEM" }, { MM_EACCES, "EACCES" }, { MM_EFAULT, "EFAULT" },
     { MM_EBUSY, "EBUSY" }, { MM_EEXIST, "EEXIST" }, { MM_ENODEV, "ENODEV" }, { MM_EINVAL, "EINVAL" }, { MM_ENOTTY, "ENOTTY" },
     { MM_EFBIG, "EFBIG" }, { MM_ENOSPC, "ENOSPC" }, { MM_ENOSYS, "ENOSYS" }, { MM_EOVERFLOW, "EOVERFLOW" },

@@ -344,6 +344,7 @@ void machine_drop(struct interp *in)
     pins_drop(in);
     iommu_drop(in);
     seg_drop(in);
+    numa_drop(in);
     if (in->block)
         munmap(in->block, in->block_bytes);
     if (in->ram)

@@ -44,6 +44,7 @@ static const struct command {
     { "cache", cmd_cache, 2, WORDS_MAX, NEED_NOTHING, "cache new|cpu ..., cache map|space|load|store|memory|flush|lines|stats ..." },
     { "part", cmd_part, 2, WORDS_MAX, NEED_NOTHING, "part new BYTES first|best|worst|next [unit=N] [paged], part start|end|out|in|compact|access|map ..." },
     { "seg", cmd_seg, 2, WORDS_MAX, NEED_MACHINE, "seg new [cpuN], seg lgdt|lldt|ltr|describe|load|jump|call|return|access|set|swapgs|regs|table ..." },
+    { "numa", cmd_numa, 2, WORDS_MAX, NEED_MACHINE, "numa new NODES [distance=D] [A-B=D...], numa nodes, numa counts" },
     { "explain", cmd_explain, 2, 2, NEED_NOTHING, "explain on|off" },
     { "proc", cmd_proc, 2, 2, NEED_KERNEL, "proc NAME" },
     { "file", cmd_file, 3, WORDS_MAX, NEED_KERNEL, 
@@ -224,6 +225,7 @@ bool cmd_explain(struct interp *in, const struct words *w)
     in->options.explain = on;
     if (in->kernel)
         kernel_explain(in->kernel, on ? &in->explain_out : NULL);
+    numa_explain(in);
     done_ok(in);
     return true;
 }

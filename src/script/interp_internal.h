@@ -43,6 +43,7 @@ struct interp {
     struct iommu_world *iommu;   /* iommu_cmds.c; NULL until `iommu new`                                       */
     struct part *part;           /* part_cmds.c; NULL until `part new`                                         */
     struct cache_world *cache;   /* cache_cmds.c; NULL until `cache new`                                       */
+    struct numa_world *numa;     /* numa_cmds.c; of this machine; NULL until `numa new`                        */
     struct seg *seg;             /* seg_cmds.c; of this machine; NULL until `seg new`                          */
     u64 line;                    /* number of the line being done, from 1                                      */
     struct word doing;           /* its command                                                                */
@@ -115,6 +116,9 @@ command_fn cmd_cache;                             /* cache_cmds.c               
 void cache_drop(struct interp *in);
 command_fn cmd_seg;                               /* seg_cmds.c                                                  */
 void seg_drop(struct interp *in);
+command_fn cmd_numa;                              /* numa_cmds.c                                                 */
+void numa_drop(struct interp *in);
+void numa_explain(struct interp *in);             /* explaining was switched on or off                           */
 process_fn cmd_prctl, cmd_set_vma_name, cmd_setrlimit, cmd_wrpkru, cmd_rdpkru, cmd_process_madvise; /* control_cmds.c */
 process_fn cmd_read, cmd_write, cmd_exec, cmd_copy_from, cmd_copy_to; /* touch.c                                 */
 process_fn cmd_faults, cmd_flushes, cmd_maps, cmd_smaps, cmd_smaps_rollup, cmd_status, cmd_statm, cmd_numa_maps, cmd_pagemap; /* proc_views.c */

@@ -50,6 +50,11 @@ static const struct flag_name barrier_names[] = {
     { "register_private_expedited_sync_core", 64 }, { "private_expedited_rseq", 128 },
     { "register_private_expedited_rseq", 256 }, { "get_registrations", 512 }, { NULL, 0 },
 };
+static const struct flag_name policy_names[] = {
+    { "default", MM_MPOL_DEFAULT }, { "preferred", MM_MPOL_PREFERRED }, { "bind", MM_MPOL_BIND }, { "interleave", MM_MPOL_INTERLEAVE },
+    { "local", MM_MPOL_LOCAL }, { "preferred_many", MM_MPOL_PREFERRED_MANY }, { NULL, 0 },
+};
+static const struct flag_name mbind_names[] = { { "strict", MM_MPOL_MF_STRICT }, { NULL, 0 } };
 static const struct flag_name msync_names[] = { { "async", 1 }, { "invalidate", 2 }, { "sync", 4 }, { NULL, 0 } };
 
 /* ---- the calls --------------------------------------------------------------------------------------------- */
@@ -177,14 +182,33 @@ static long do_mincore(struct interp *in, struct process *p, const struct args *
     return value;
 }
 
+static long do_mbind(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_mbind(p->p, a->v[0], a->v[1], (int)a->v[2], a->v[3], (unsigned)a->v[4]);
+}
+
+static long do_set_mempolicy(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_set_mempolicy(p->p, (int)a->v[0], a->v[1]);
+}
+
+static long do_node_of(struct interp *in, struct process *p, const struct args *a)
+{
+    (void)in;
+    return mm_node_of(p->p, a->v[0]);
+}
+
 /* ---- the table --------------------------------------------------------------------------------------------- */
 
-/* Arguments: n number, f file; P M R A L U S K B the flag names below; those behind '?' may be left out (0). */
+/* Arguments: n number, f file; P M R A L U S K B N F the flag names below; those behind '?' may be left out (0). */
 static const struct { char letter; const struct flag_name *names; const char *what; } flag_args[] = {
     { 'P', prot_names, "no protection is called" },   { 'M', map_names, "mmap has no flag" },
     { 'R', mremap_names, "mremap has no flag" },      { 'A', advice_names, "madvise has no advice" },
     { 'L', mlock2_names, "mlock2 has no flag" },      { 'U', mlockall_names, "mlockall has no flag" },
     { 'S', msync_names, "msync has no flag" },     { 'K', pkey_names, "a key has no right" },
+    { 'N', policy_names, "no memory policy is called" }, { 'F', mbind_names, "mbind has no flag" },
     { 'B', barrier_names, "membarrier has no command" },
 };
 
@@ -198,7 +222,8 @@ static const struct call {
     { "mlockall", "U", do_mlockall },   { "munlockall", "", do_munlockall }, { "mincore", "nn?n", do_mincore },
     { "msync", "nnS", do_msync },       { "mseal", "nn?n", do_mseal },       { "pkey_alloc", "nK", do_pkey_alloc },
     { "pkey_free", "n", do_pkey_free }, { "pkey_mprotect", "nnP?n", do_pkey_mprotect },
-    { "membarrier", "B?n", do_membarrier },
+    { "membarrier", "B?n", do_membarrier }, { "mbind", "nnN?nF", do_mbind }, { "set_mempolicy", "N?n", do_set_mempolicy },
+    { "node_of", "n", do_node_of },
 };
 
 static bool take_flags(struct interp *in, char letter, struct word w, u64 *out)
