@@ -12,6 +12,7 @@
  * Called by boot.S. */
 #include "guest.h"
 #include "play.h"
+#include "port.h"
 
 __attribute__((section(".params"), used)) static volatile struct params params = { .magic = PARAMS_MAGIC };
 
@@ -19,29 +20,6 @@ struct run {
     u64 digest, accesses, free, set;
     bool full;
 };
-
-static void put(char c)
-{
-    __asm__ volatile("outb %0, $0xe9" : : "a"(c));
-}
-
-static void put_hex(u64 v)
-{
-    int shift = 60;
-    put(' ');
-    while (shift && !(v >> shift))
-        shift -= 4;
-    for (; shift >= 0; shift -= 4)
-        put("0123456789abcdef"[v >> shift & 15]);
-}
-
-static void put_line(char kind, const u64 *words, u32 n)
-{
-    put(kind);
-    for (u32 i = 0; i < n; i++)
-        put_hex(words[i]);
-    put('\n');
-}
 
 void guest_lost(u64 rip)
 {
@@ -96,19 +74,4 @@ void guest_main(void)
         }
     }
     put_line('F', (u64[]){ run.accesses, run.free, run.set }, 3);
-}
-
-/* The compiler may call these. */
-void *memcpy(void *to, const void *from, unsigned long n)
-{
-    void *start = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
-    return start;
-}
-
-void *memset(void *to, int c, unsigned long n)
-{
-    void *start = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
-    return start;
 }

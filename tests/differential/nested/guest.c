@@ -12,6 +12,8 @@
  * Called by boot.S of baremetal. */
 #include "cpu.h"
 
+#include "tests/differential/baremetal/port.h"
+
 __attribute__((section(".params"), used)) static volatile struct params params = { .magic = PARAMS_MAGIC };
 
 enum { OUTCOMES = 16 };
@@ -19,25 +21,6 @@ struct run {
     u64 digest, accesses, outcome[OUTCOMES];
     bool full;
 };
-
-static void put(char c)
-{
-    __asm__ volatile("outb %0, $0xe9" : : "a"(c));
-}
-
-static void put_line(char kind, const u64 *words, u32 n)
-{
-    put(kind);
-    for (u32 i = 0; i < n; i++) {
-        int shift = 60;
-        put(' ');
-        while (shift && !(words[i] >> shift))
-            shift -= 4;
-        for (; shift >= 0; shift -= 4)
-            put("0123456789abcdef"[words[i] >> shift & 15]);
-    }
-    put('\n');
-}
 
 void hypervisor_lost(const struct saved_fault *f)
 {
@@ -90,19 +73,4 @@ void guest_main(void)
     for (u32 i = 0; i < OUTCOMES; i++)
         last[1 + i] = run.outcome[i];
     put_line('F', last, 1 + OUTCOMES);
-}
-
-/* The compiler may call these. */
-void *memcpy(void *to, const void *from, unsigned long n)
-{
-    void *start = to;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
-    return start;
-}
-
-void *memset(void *to, int c, unsigned long n)
-{
-    void *start = to;
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
-    return start;
 }

@@ -3,7 +3,9 @@
  * ("28.x" in the numbering of 2016) and APM2 15.25.  Called by the drivers of this folder and by the bare-metal comparison.  It shares
  * no header, table or constant with the machine; what the guest's own tables mean it asks ../oracle.h, which is another oracle.
  *
- * Two freedoms of the manuals are left open, as bits that may or may not be set: A of a guest's entries on an access that does not
+ * What the manuals leave to the processor and the machine has chosen: A and D of the guest's entries are set when all have been read and the
+ * access is allowed, in the order of the walk, before the page's own nested translation.
+ * Two freedoms are left open, as bits that may or may not be set: A of a guest's entries on an access that does not
  * go through, with D of its leaf when only the last nested translation refuses it; A of nested entries on a nested walk that fails. */
 #ifndef EXHAUSTIVE_NESTED_ORACLE_H
 #define EXHAUSTIVE_NESTED_ORACLE_H
