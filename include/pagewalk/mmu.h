@@ -188,7 +188,7 @@ void mmu_invlpg(struct mmu *m, unsigned cpu, u64 va);
 bool mmu_invpcid(struct mmu *m, unsigned cpu, u64 type, u64 pcid, u64 va);
 
 /* AMD's (APM3), each MMU_OK or the fault, having changed nothing then.
- * INVLPGA: INVLPG for ASID 0, which is everybody's here; other ASIDs hold nothing.  #UD while EFER.SVME=0. */
+ * INVLPGA: INVLPG for ASID 0, which is the host's; of another ASID every PCID's entries (nested.h).  #UD while EFER.SVME=0. */
 enum mmu_status mmu_invlpga(struct mmu *m, unsigned cpu, u64 va, u32 asid);
 /* INVLPGB with its registers: rax is the address (63:12) and what is named; ecx the number of pages more (15:0) and a
  * stride of 2 MiB (31); edx the ASID (15:0) and the PCID (27:16).  What is not named is any.  Acts on this CPU at once;

@@ -5,9 +5,11 @@
  * INVLPGB acts on its own CPU at once and leaves a request for each of the others, which TLBSYNC of the same CPU
  * completes: the latest moment that the architecture allows, so that a TLBSYNC that is missing shows.  A request may be
  * completed earlier, and is when more are open than there is room for.  A CPU takes a request with its own registers:
- * paging mode and EFER.TCE.  There are no guests here, so ASID 0 is everybody's and others name nothing. */
+ * paging mode and EFER.TCE.  ASID 0 is the host's; others are guests' (nested.h), and an ASID that no guest had names
+ * nothing.  What is named by ASID goes through c->own, as if that guest were in force. */
 #include "arch/x86_pte.h"
 #include "machine/fast.h"
+#include "machine/guest.h"
 #include "machine/invalidate.h"
 
 /* ---- INVLPGA ----------------------------------------------------------------------------------------------------- */
@@ -19,8 +21,13 @@ enum mmu_status mmu_invlpga(struct mmu *m, unsigned cpu, u64 va, u32 asid)
     if (!(c->reg.efer & X86_EFER_SVME))
         return MMU_FAULT_UD;
     c->stats.invlpga++;
-    if (!asid)
+    u8 own = c->own;
+    c->own = asid <= 0xffff ? guest_contexts(c, (u16)asid) : 0;
+    if (asid)
+        forget_page_scope(m, cpu, va, &(struct page_scope){ .every_pcid = true, .with_global = true });
+    else
         forget_as_invlpg(m, cpu, va);
+    c->own = own;
     return MMU_OK;
 }
 
@@ -55,11 +62,9 @@ static void forget_pages(struct mmu *m, unsigned cpu, const struct broadcast *b)
         forget_page_scope(m, cpu, va + i * step, &scope);
 }
 
-static void take(struct mmu *m, unsigned cpu, const struct broadcast *b)
+static void take_own(struct mmu *m, unsigned cpu, const struct broadcast *b)
 {
     bool with_global = b->rax & MMU_INVLPGB_GLOBAL;
-    if (b->rax & MMU_INVLPGB_ASID && b->edx & 0xffff)
-        return;
     if (b->rax & MMU_INVLPGB_VA)
         forget_pages(m, cpu, b);
     else if (b->rax & MMU_INVLPGB_PCID)
@@ -68,6 +73,16 @@ static void take(struct mmu *m, unsigned cpu, const struct broadcast *b)
         forget_all(m, cpu);
     else
         forget_all_nonglobal(m, cpu);
+}
+
+static void take(struct mmu *m, unsigned cpu, const struct broadcast *b)
+{
+    struct cpu *c = &m->cpu[cpu];
+    u8 own = c->own;
+    c->own = b->rax & MMU_INVLPGB_ASID ? guest_contexts(c, (u16)b->edx) : c->contexts;
+    if (c->own)
+        take_own(m, cpu, b);
+    c->own = own;
 }
 
 static void send(struct mmu *m, unsigned cpu, const struct broadcast *b)

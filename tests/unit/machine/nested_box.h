@@ -58,7 +58,7 @@ static inline u64 nested_entry(struct nested_box *n, u64 gpa, unsigned level)
     for (unsigned l = n->nested_levels - 1; l > level; l--) {
         u64 at = table + (gpa >> (12 + 9 * l) & 511) * 8;
         if (!mmu_peek(n->b.m, at)) {
-            mmu_poke(n->b.m, at, n->next_nested | (n->npt ? NPT_ALL : EPT_ALL));
+            mmu_poke(n->b.m, at, n->next_nested | (n->npt ? NPT_ALL : EPT_ALL | EPT_XU));
             n->next_nested += 4096;
         }
         table = mmu_peek(n->b.m, at) & X86_PTE_ADDR;
@@ -76,7 +76,8 @@ static inline void nested_map(struct nested_box *n, u64 gpa, unsigned level, u64
 static inline u64 guest_entry_at(struct nested_box *n, u64 va, unsigned level)
 {
     u64 table = BOX_ROOT;
-    nested_map(n, table + NESTED_GPA, 0, table);
+    if (!mmu_peek(n->b.m, nested_entry(n, table + NESTED_GPA, 0)))
+        nested_map(n, table + NESTED_GPA, 0, table);
     for (unsigned l = n->b.levels - 1; l > level; l--) {
         u64 at = table + (va >> (12 + 9 * l) & 511) * 8;
         if (!(mmu_peek(n->b.m, at) & X86_PTE_P)) {
