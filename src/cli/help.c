@@ -138,7 +138,7 @@ static const char help_sweep[] =
 "\n"
 "  recording gcc.pw traces/*.xz     what `pagewalk replay` takes; patterns are matched\n"
 "  cpu skylake zen4                 one or more values of each of these:\n"
-"  thp never always                 cpu, cpus, thp, kernel, fault-around, pages, ram\n"
+"  thp never always                 cpu, cpus, thp, kernel, fault-around, pages, ram, guest, host-pages\n"
 "  results sweep.results            the folder for results (default: sweep.results)\n"
 "\n"
 "Words with blanks stand in double quotes; # begins a comment; paths are from FILE's folder.\n"

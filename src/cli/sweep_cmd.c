@@ -73,7 +73,7 @@ static void put_command(const struct sweep_spec *s, const struct point *p, const
     put_quoted(stdout, pagewalk);
     fputs(" replay -q", stdout);
     for (unsigned i = 0; i < s->settings; i++) {
-        printf(" --%s ", s->setting[i].name);
+        printf(" --%s=", s->setting[i].name);
         put_quoted(stdout, s->setting[i].value.word[p->value[i]]);
     }
     fputs(" -o ", stdout);

@@ -154,13 +154,13 @@ static struct sweep_setting *setting_called(struct sweep_spec *s, const char *na
 /* As the command line of a replay would take it. */
 static bool is_value(const char *name, const char *value)
 {
-    char option[64], *copy = strdup(value), *argv[] = { (char *)"replay", option, copy, (char *)"-", NULL };
+    char *option = NULL, *argv[] = { (char *)"replay", NULL, (char *)"-", NULL };
     struct replay_options o;
     struct replay_settings s;
-    bool good;
-    snprintf(option, sizeof option, "--%s", name);
-    good = copy && !parse_replay_options(4, argv, &o) && replay_settings_of("sweep", &o, &s);
-    free(copy);
+    bool good = asprintf(&option, "--%s=%s", name, value) > 0;
+    argv[1] = option;
+    good = good && !parse_replay_options(3, argv, &o) && replay_settings_of("sweep", &o, &s);
+    free(option);
     return good;
 }
 
@@ -187,7 +187,8 @@ static bool take_value(struct reading *r, const char *name, const char *word)
 
 static const struct { const char *name; bool (*take)(struct reading *r, char *word, bool quoted); } keywords[] = {
     { "recording", take_recording }, { "results", take_results }, { "cpu", NULL },   { "cpus", NULL }, { "thp", NULL },
-    { "kernel", NULL },              { "fault-around", NULL },    { "pages", NULL }, { "ram", NULL },
+    { "kernel", NULL },              { "fault-around", NULL },    { "pages", NULL }, { "ram", NULL },  { "guest", NULL },
+    { "host-pages", NULL },
 };
 enum { KEYWORDS = sizeof keywords / sizeof keywords[0] };
 

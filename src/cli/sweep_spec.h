@@ -5,7 +5,7 @@
 
 #include "pagewalk/types.h"
 
-enum { SWEEP_SETTINGS_MAX = 8 };
+enum { SWEEP_SETTINGS_MAX = 16 };
 
 struct sweep_words { char **word; size_t n; };
 

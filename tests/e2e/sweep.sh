@@ -27,6 +27,12 @@ same "from another folder the same" "" "$(diff list list2 | head -n 3)"
 (cd / && env -i PATH=/usr/bin:/bin sh -c "$(head -n 1 "$WORK/list")") && ok "a command stands alone" || bad "a command alone"
 same "missing: one less" 11 "$("$PW" sweep --missing spec | wc -l)"
 
+printf 'recording made.pw\nguest ept no\nhost-pages 4k 2m\nresults guests\n' > guests.spec
+"$PW" sweep --list guests.spec | sh && "$PW" merge --csv guests.csv guests/* || bad "guests: status"
+same "guests: settings are columns" "ept 2097152" "$(python3 -c '
+import csv
+print(*[(o["setting.guest"], o["setting.host_pages"]) for o in csv.DictReader(open("guests.csv", newline=""))][0])')"
+
 # ---- GNU parallel ---------------------------------------------------------------------------------------------------------
 # joined NAME: what was written is all there, and each row is what a replay alone gives.
 joined() {
