@@ -37,7 +37,7 @@ void judge_create(struct judge *j, const struct nested_cpu *part)
                                           .timing = { .near_lines = 512 } };
     static struct mmu_nested_config nested = { .psc = pscs };
     u32 features = MMU_NX | MMU_PSE36 | MMU_PGE | MMU_PCID | MMU_INVPCID | MMU_SMEP | MMU_SMAP | MMU_LA57 | MMU_PSE | MMU_PAE |
-                   MMU_PAT | MMU_LM | MMU_PDPE1GB | (part->npt ? MMU_SVM : 0);
+                   MMU_PAT | MMU_LM | (part->npt ? MMU_SVM | (part->has_1g ? MMU_PDPE1GB : 0u) : MMU_PDPE1GB);
     struct mmu_config config = { .cpus = 1, .ram_bytes = RAM_BYTES, .maxphyaddr = part->maxphyaddr,
                                  .vendor = part->npt ? MMU_AMD : MMU_INTEL, .features = features, .profile = &profile,
                                  .nested = &nested };
@@ -146,7 +146,8 @@ void judge_context(struct judge *j, const struct nested_cpu *c)
     j->cpu.info = part.info;
     j->cpu.maxphyaddr = j->cpu.guest.maxphyaddr = part.maxphyaddr;
     j->cpu.guest.amd = part.npt;
-    j->cpu.guest.has_1g = j->cpu.pse36 = true;
+    j->cpu.guest.has_1g = !part.npt || part.has_1g;
+    j->cpu.pse36 = true;
     judge_lay_out(j);
     j->cpu.guest.root = j->place[c->format == GUEST_LONG ? guest_top(j) : c->format == GUEST_PAE ? 2 : 1].gpa;
     judge_plain(j);

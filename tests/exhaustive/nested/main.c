@@ -60,6 +60,8 @@ int main(int argc, char **argv)
         { .npt = false, .has_1g = true, .execute_only = true, .maxphyaddr = 46 },
         { .npt = false, .has_1g = true, .info = true, .maxphyaddr = 48 },
         { .npt = true, .has_1g = true, .maxphyaddr = 48 },
+        { .npt = false, .no_2m = true, .maxphyaddr = 39 }, /* small pages alone */
+        { .npt = true, .maxphyaddr = 40 },                 /* no pages of 1 GiB */
     };
     unsigned every = 64;
     static struct judge j;
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     }
     j.walk_too = every > 1;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
-        all_families(&j, &part[i], every);
+        all_families(&j, &part[i], part[i].has_1g ? every : 16 * every);
     printf("nested: %llu cases, %llu differences, %.1f s\n", (unsigned long long)j.cases, (unsigned long long)j.differences,
            (double)clock() / CLOCKS_PER_SEC);
     return j.differences ? 1 : 0;
