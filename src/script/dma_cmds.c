@@ -12,8 +12,12 @@ static bool write_register(void *ctx, u32 reg, unsigned bytes, u64 value) { retu
 
 void dma_drop(struct iommu_world *x)
 {
-    while (x->buffers)
-        free(x->buffer[--x->buffers].m.page);
+    while (x->buffers) {
+        dma_unmap(x->dma, &x->buffer[--x->buffers].m);
+        free(x->buffer[x->buffers].m.page);
+    }
+    if (x->dma)
+        dma_stop(x->dma);
     free(x->dma);
     x->dma = NULL;
 }
@@ -96,7 +100,7 @@ bool iommu_map_cmd(struct interp *in, const struct words *w)
         return false;
     if (!word_choice(w->w[7], ways, &way))
         return fail(in, "to, from or both, not", &w->w[7]);
-    if (!len || len > (u64)(PAGES_MAX - 1) << PAGE_LG2)
+    if (!len || len > (u64)(PAGES_MAX - 1) << PAGE_LG2 || len > in->options.len_max_bytes)
         return fail(in, "at least a byte and at most 255M can be mapped at once", NULL);
     page = calloc(PAGES_MAX, sizeof *page);
     if (!page)

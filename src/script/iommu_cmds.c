@@ -210,7 +210,7 @@ static bool iommu_dma_cmd(struct interp *in, const struct words *w)
 
     if (!request_words(in, w, &source, &kind, &iova) || !need_number(in, w, 5, &bytes) || (w->n > 6 && !need_number(in, w, 6, &value)))
         return false;
-    if (!bytes || bytes > DMA_BYTES_MAX || value > 255)
+    if (!bytes || bytes > DMA_BYTES_MAX || bytes > in->options.len_max_bytes || value > 255)
         return fail(in, value > 255 ? "not a byte:" : "a transfer has 1 byte to 16M, not", &w->w[value > 255 ? 6 : 5]);
     buffer = malloc(bytes);
     if (!buffer)

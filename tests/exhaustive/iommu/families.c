@@ -69,11 +69,14 @@ void rights_of_paths(unsigned step)
         }
 }
 
+/* Each feature is there and is not, with each of the others. */
+static const unsigned some_features[] = { 0x0, 0x3, 0x5, 0x9, 0x6, 0xa, 0xc, 0xf };
+
 void single_bits(void)
 {
-    for (unsigned f = 0; f < ALL_FEATURES; f++)
-        for (unsigned m = 0; m < 3; m++) {
-            const struct iommu_config c = machine_config(57, m == 0 ? 32 : m == 1 ? 46 : 52, f);
+    for (unsigned f = 0; f < 8; f++)
+        for (unsigned m = f % 2; m < 3; m += 2) {
+            const struct iommu_config c = machine_config(57, m == 0 ? 32 : m == 1 ? 46 : 52, some_features[f]);
 
             machine_new(&x, &c);
             machine_context(&x, 8, 5, 0);
@@ -117,8 +120,8 @@ void context_entries(void)
     static const uint64_t addresses[] = { 0, 1ull << 38, 1ull << 39, 1ull << 47, 1ull << 48, 1ull << 56 };
 
     for (unsigned w = 0; w < 3; w++)
-        for (unsigned f = 0; f < ALL_FEATURES; f++) {
-            const struct iommu_config c = machine_config(widths[w], f & 8 ? 52 : 39, f);
+        for (unsigned f = 0; f < 2; f++) { /* with pass-through and without */
+            const struct iommu_config c = machine_config(widths[w], f ? 52 : 39, f * 4);
 
             machine_new(&x, &c);
             machine_context(&x, 8, 3, 0);

@@ -353,9 +353,9 @@ static void caching_mode_keeps_what_is_wrong(void **state)
     poke(f, 0x5020, 0xb003);
     assert_false(iommu_translate(f->m, device, 0x4000, IOMMU_READ, &r));
     assert_int_equal(r.reason, IOMMU_ENTRY_RESERVED);
+    poke(f, 0x2008 + (device + 1) * 16, 0x501); /* a domain, but not present */
     assert_false(iommu_translate(f->m, device + 1, 0, IOMMU_READ, &r));
     poke(f, 0x2000 + (device + 1) * 16, 0x3001);
-    poke(f, 0x2008 + (device + 1) * 16, 0x501);
     assert_false(iommu_translate(f->m, device + 1, 0, IOMMU_READ, &r));
     assert_true(r.context_hit && r.reason == IOMMU_CONTEXT_NOT_PRESENT);
     assert_true(iommu_contexts(f->m, 0, &c) && iommu_contexts(f->m, 1, &c) && !iommu_contexts(f->m, 2, &c));
@@ -385,6 +385,18 @@ static void what_is_used_least_goes(void **state)
     assert_int_equal(iommu_stats(f->m)->context_hits, 5);
     assert_int_equal(iommu_stats(f->m)->context_misses, 1);
     assert_int_equal(iommu_stats(f->m)->reads, 2 + 4 * 3);
+}
+
+/* The context entry is right, whatever the request behind it. */
+static void a_refused_request_leaves_its_context(void **state)
+{
+    struct fixture *f = *state;
+    struct iommu_result r;
+
+    assert_false(iommu_translate(f->m, device, 1ull << 39, IOMMU_READ, &r));
+    assert_true(r.reason == IOMMU_BEYOND_WIDTH && !r.context_hit && r.domain == 5);
+    assert_false(iommu_translate(f->m, device, 1ull << 39, IOMMU_READ, &r));
+    assert_true(r.reason == IOMMU_BEYOND_WIDTH && r.context_hit);
 }
 
 static void dma_by_pages(void **state)
@@ -440,6 +452,7 @@ int main(void)
         TEST(configurations_that_are_not), TEST(capabilities), TEST(registers_by_halves), TEST(commands_by_halves),
         TEST(the_root_is_taken_at_srtp), TEST(a_fault_sends_a_message), TEST(the_queue_goes_round), TEST(a_wait_may_interrupt),
         TEST(queue_errors), TEST(registers_give_way_to_the_queue), TEST(caching_mode_keeps_what_is_wrong), TEST(what_is_used_least_goes),
+        TEST(a_refused_request_leaves_its_context),
         TEST(dma_by_pages), TEST(writes_that_are_interrupts), TEST(every_reason_has_words),
     };
 
