@@ -91,7 +91,7 @@ _pagewalk() {
     run) COMPREPLY=($(compgen -c -- "$cur")) ;;
     cpus) COMPREPLY=($(_pagewalk_profiles "$cur")) ;;
     whatif)
-        COMPREPLY=($(compgen -W 'cpu= cpus= thp=always thp=madvise thp=never pages=2m pages=4k kernel=6.12 kernel=6.1 fault-around= populate= hugepage=' -- "$cur"))
+        COMPREPLY=($(compgen -W 'cpu= cpus= thp=always thp=madvise thp=never pages=1g pages=2m pages=4k kernel=6.12 kernel=6.1 fault-around= populate= hugepage=' -- "$cur"))
         COMPREPLY+=($(compgen -f -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W 'run replay whatif advise sweep merge report diff cpus probe script help' -- "$cur")) ;;
     *) COMPREPLY=($(compgen -f -- "$cur")) ;;

@@ -87,9 +87,9 @@ bool follow_access(struct follower *f, u64 va, u32 size_bytes, int kind, struct 
 bool follow_child(struct follower *f);
 
 /* What the program could have asked for: every mapping of this name is populated when it is made, or gets
- * MADV_HUGEPAGE.  A name is a file's path or its last part, "[heap]", "anon 0xADDRESS" as the mappings of a results file
+ * MADV_HUGEPAGE, or, as far as it holds whole GiB, pages of 1 GiB (MAP_HUGETLB; the kernel needs a pool of them).  A name is a file's path or its last part, "[heap]", "anon 0xADDRESS" as the mappings of a results file
  * are called, or "anon" for all without a name.  Copied; NULL: none. */
-enum follow_wish { FOLLOW_POPULATE, FOLLOW_HUGEPAGE, FOLLOW_WISHES };
+enum follow_wish { FOLLOW_POPULATE, FOLLOW_HUGEPAGE, FOLLOW_GIGANTIC, FOLLOW_WISHES };
 void follow_wish(struct follower *f, enum follow_wish wish, const char *name);
 
 /* What FOLLOW_POPULATE has filled in so far: the kernel counts it as faults, though none was taken. */

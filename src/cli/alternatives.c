@@ -52,16 +52,16 @@ static bool set_fault_around(const char *command, const char *v, struct replay_s
     return true;
 }
 
-/* Without a name of a mapping, all memory: 2m where it is aligned, by the policy; 1g is not something a kernel does by
- * itself. */
+/* All memory: 2m where a huge page fits, by the policy; 1g where a mapping holds whole GiB, from hugetlbfs, and 2m elsewhere. */
 static bool set_pages(const char *command, const char *v, struct replay_settings *s)
 {
-    if (!strcmp(v, "2m") || !strcmp(v, "4k")) {
-        s->thp = *v == '2' ? MM_THP_ALWAYS : MM_THP_NEVER;
-        return true;
-    }
-    bad_usage(command, "pages= wants 4k or 2m, not '%s'", v);
-    return false;
+    static const struct setting_word pages[] = { { "4k", PAGE_LG2 }, { "2m", 21 }, { "1g", 30 }, { NULL, 0 } };
+    int lg2;
+    if (!choose(command, "pages", v, pages, &lg2))
+        return false;
+    s->thp = lg2 == PAGE_LG2 ? MM_THP_NEVER : MM_THP_ALWAYS;
+    s->page_lg2 = lg2 == 30 ? 30 : 0;
+    return true;
 }
 
 static bool set_guest(const char *command, const char *v, struct replay_settings *s)

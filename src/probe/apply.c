@@ -154,13 +154,25 @@ static void put_timing(const struct probe_result *r, const struct apply_where *w
 
 #define FAR_ENOUGH 4           /* times the second level's reach: nearly every load walks                             */
 
+#define TRUSTED_LEAST 0.75     /* of the walk in smaller memory                                                       */
+
 static double pages_of(const struct costs_found *c, unsigned i) { return (double)(c->at[i].bytes >> PAGE_LG2); }
+
+/* Larger memory never walks for less: where it seems to, its huge pages were none to the processor (a hypervisor may take them
+ * apart), and the comparison says nothing. */
+static bool trusted(const struct costs_found *c, unsigned i)
+{
+    for (unsigned smaller = 0; smaller < i; smaller++)
+        if (c->at[i].walk < TRUSTED_LEAST * c->at[smaller].walk)
+            return false;
+    return c->at[i].bytes != 0;
+}
 
 /* Cycles of one walk: the loads that the TLB holds have none.  0: not known. */
 static double walk_at(const struct costs_found *c, unsigned reach, unsigned i)
 {
     double pages = pages_of(c, i);
-    return pages >= FAR_ENOUGH * reach && c->at[i].walk > 0 ? c->at[i].walk / (1 - reach / pages) : 0;
+    return trusted(c, i) && pages >= FAR_ENOUGH * reach && c->at[i].walk > 0 ? c->at[i].walk / (1 - reach / pages) : 0;
 }
 
 /* The model's walk has a base and one read of the last level that is near or far (timing.h).  The smallest memory in which
@@ -197,7 +209,8 @@ void apply_costs(const struct costs_found *c, const struct probe_result *r, cons
     t->costs = (struct mmu_costs){ .mhz = (u16)(w->ghz * 1000), .fault_cycles = rounded(c->fault), .zero_cycles = rounded(c->zero),
                                    .copy_cycles = rounded(c->copy) };
     for (unsigned i = 0; i < COSTS_SIZES && c->at[i].bytes; i++) {
-        t->costs.memory_cycles = rounded(c->at[i].memory);
+        if (trusted(c, i))
+            t->costs.memory_cycles = rounded(c->at[i].memory);
         used += (size_t)snprintf(seen + used, sizeof seen - used, "%s%.0f and %.0f in %llu MiB", i ? ", " : "", c->at[i].memory, c->at[i].walk,
                                  (unsigned long long)(c->at[i].bytes >> 20));
     }

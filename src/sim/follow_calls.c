@@ -247,10 +247,26 @@ static bool joins(struct follower *f, int wish, const struct call *c)
     return true;
 }
 
+/* Whole GiB of private memory, if there are any, as the program could have mapped them. */
+static void make_gigantic(struct follower *f, u64 start, u64 bytes, int prot)
+{
+    const u64 gib = 1ull << 30, from = (start + gib - 1) & ~(gib - 1), to = (start + bytes) & ~(gib - 1);
+    const int plain = MM_MAP_PRIVATE | MM_MAP_ANONYMOUS | MM_MAP_FIXED;
+    if (from >= to)
+        return;
+    if (mm_mmap(f->proc, from, to - from, prot, plain | MM_MAP_HUGETLB | 30 << MM_MAP_HUGE_SHIFT, NULL, 0) < 0)
+        mm_mmap(f->proc, from, to - from, prot, plain, NULL, 0); /* the pool is used up: as it was                      */
+}
+
 /* The range is new; its rights say how it can be populated. */
 static void grant(struct follower *f, enum follow_wish wish, u64 start, u64 bytes, int prot, const struct call *c)
 {
     const bool write = (prot & MM_PROT_WRITE) && !c->file;
+    if (wish == FOLLOW_GIGANTIC) {
+        if (!c->file && prot && c->a[3] & MM_MAP_PRIVATE)
+            make_gigantic(f, start, page_up(bytes), prot);
+        return;
+    }
     const struct mm_counters before = *proc_counters(f->proc), *after = proc_counters(f->proc);
     mm_madvise(f->proc, start, page_up(bytes), wish == FOLLOW_HUGEPAGE ? MM_MADV_HUGEPAGE : write ? MM_MADV_POPULATE_WRITE : MM_MADV_POPULATE_READ);
     f->populated.pages += after->minor - before.minor;

@@ -204,6 +204,10 @@ static bool begin_following(struct replay *r, const struct replay_settings *s)
     follow_on_fold(r->follower, fold_call, r);
     for (int i = 0; i < FOLLOW_WISHES; i++)
         follow_wish(r->follower, (enum follow_wish)i, s->wish[i]);
+    if (s->page_lg2 && r->d) {
+        follow_wish(r->follower, FOLLOW_GIGANTIC, "anon");
+        replay_fill_pools(r, r->ram_bytes / 2);
+    }
     return true;
 }
 
@@ -215,9 +219,7 @@ static bool begin_reading(struct replay *r, const char *path, const struct repla
     r->d = decode_open(path, &why);
     if (!r->d)
         snprintf(err->text, sizeof err->text, "%s %s", path, why.text);
-    else if (s->page_lg2)
-        snprintf(err->text, sizeof err->text, "%s is a recording of pagewalk, whose memory was not mapped with pages of 1 GiB: that is for traces of other tools", path);
-    return r->d && !s->page_lg2;
+    return r->d != NULL;
 }
 
 struct replay *replay_open(const char *path, const struct replay_settings *s, struct replay_error *err)

@@ -22,7 +22,7 @@ struct replay_settings {                   /* what is not given is as recorded  
     const char *form;                      /* of another tool's trace (foreign.h); NULL: told by its content        */
     enum sim_guest_wish guest;             /* SIM_GUEST_UNSAID                                                      */
     unsigned host_page_lg2;                /* of its memory: 12, 21; 0                                              */
-    unsigned page_lg2;                     /* of the memory of such a trace: 30; 0: as the kernel would             */
+    unsigned page_lg2;                     /* 30: whole GiB of memory in pages of 1 GiB; 0: as the kernel would           */
 };
 
 /* NULL: not a recording, or not enough memory; *err says what. */

@@ -136,11 +136,11 @@ bool foreign_begin(struct replay *r, const char *path, const char *form, struct 
     return false;
 }
 
-/* Pages of 2 MiB are made as they are needed; those of 1 GiB never, so all but a sixteenth of memory goes to them. */
-static void fill_pools(struct replay *r)
+/* Pages of 2 MiB are made as they are needed; those of 1 GiB never, so they are put aside now. */
+void replay_fill_pools(struct replay *r, u64 bytes)
 {
     struct kernel *k = sim_kernel(r->sim);
-    const unsigned long long pages = (r->ram_bytes - r->ram_bytes / 16) >> 30;
+    const unsigned long long pages = bytes >> 30;
     char number[24];
     snprintf(number, sizeof number, "%llu", pages);
     kernel_sys_write(k, "hugepages/hugepages-1048576kB/nr_hugepages", number);
@@ -153,7 +153,7 @@ bool foreign_follow(struct replay *r)
     const struct trace_event proc = { .type = TRACE_PROC, .text = name ? name : "", .text_bytes = name ? (u32)strlen(name) : 0 },
                              run = { .type = TRACE_RUN };
     if (r->settings.page_lg2 == 30)
-        fill_pools(r);
+        replay_fill_pools(r, r->ram_bytes - r->ram_bytes / 16);
     if (!follow(r->follower, &proc) || !follow(r->follower, &run))
         return false;
     mmu_bind_marks(r->mmu, r->cpu, &r->marks);

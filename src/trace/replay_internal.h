@@ -68,6 +68,9 @@ static inline bool replay_marked(struct replay *r, u8 kind, u64 page)
 /* The others; site: of lines_site().  False: the program would get a signal. */
 bool replay_model(struct replay *r, u32 site, u8 kind, u64 va, u32 bytes);
 
+/* So much of the simulated memory is kept for pages of 1 GiB. */
+void replay_fill_pools(struct replay *r, u64 bytes);
+
 /* ---- another tool's trace (replay_foreign.c, foreign_results.c) ---------------------------------------------------------- */
 
 bool foreign_begin(struct replay *r, const char *path, const char *form, struct replay_error *err);

@@ -40,6 +40,15 @@ mv moved/spread.pw moved/spread.r .
 "$PW" whatif -q --html w.html spread.pw thp=always || bad "--html"
 grep -q '"whatif":{"format":1' w.html && ok "the table is in the page" || bad "no table in the page"
 
+# A mapping of 3 GiB holds two whole ones at least, wherever it lies.
+"$PW" run -q -o /dev/null --record gib.pw -- /usr/bin/python3 -S -E -c 'import mmap
+m = mmap.mmap(-1, 3 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for at in range(0, 3 << 30, 1 << 20): m[at] = 1' || bad "record 3 GiB"
+"$PW" whatif -q --json w.json gib.pw pages=2m pages=1g || bad "pages=1g"
+between "2 MiB pages: a huge fault each" 1500 1540 "$(value pages=2m outcome.faults.huge)"
+between "1 GiB pages: two or three of them" 1000 1540 "$(($(value pages=2m outcome.faults.minor) - $(value pages=1g outcome.faults.minor)))"
+between "1 GiB pages: walks cost less" 10000 200000 "$(($(value pages=2m outcome.walk_cycles) - $(value pages=1g outcome.walk_cycles)))"
+
 "$PW" advise spread.pw > advice || bad "advise: status"
 grep -q '^1[.] .*huge' advice && ok "advises huge pages" || bad "advises: $(head -n 1 advice)"
 [ "$(grep -c '^[0-9]' advice)" -le 5 ] && ok "at most five sentences" || bad "more than five sentences"
@@ -51,7 +60,7 @@ head -c 20000 spread.pw > cut.pw
 "$PW" whatif cut.pw thp=always > out 2> err
 same "cut: status" 125 $?
 grep -q 'is cut off' err && ok "cut: said" || bad "cut: $(cat err)"
-for wrong in "thp=maybe" "tph=always" "cpu=none" "thp" "pages=1g" "cpus=0" "fault-around=3"; do
+for wrong in "thp=maybe" "tph=always" "cpu=none" "thp" "pages=3m" "cpus=0" "fault-around=3"; do
     "$PW" whatif spread.pw "$wrong" > out 2> err
     same "wrong setting ($wrong)" "125 1 0" "$? $(wc -l < err) $(wc -l < out)"
 done
