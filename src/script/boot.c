@@ -16,6 +16,8 @@
 struct wish {
     bool boot;
     u64 cpus, ram_bytes, maxphyaddr;
+    bool no_nested_caches;
+    u8 guest, host_page_lg2;     /* as in struct sim_config                                                   */
     const struct mmu_profile *profile;
     bool vendor_given;
     enum mmu_vendor vendor;
@@ -89,6 +91,24 @@ static bool opt_vendor(struct interp *in, struct wish *w, struct word v)
     w->vendor = (enum mmu_vendor)vendor;
     w->vendor_given = true;
     return true;
+}
+
+static bool opt_nested(struct interp *in, struct wish *w, struct word v)
+{
+    w->no_nested_caches = word_is(v, "bare");
+    return w->no_nested_caches || word_is(v, "usual") || fail(in, "nested is usual or bare, not", &v);
+}
+
+static bool opt_guest(struct interp *in, struct wish *w, struct word v)
+{
+    w->guest = word_is(v, "ept") ? MMU_EPT : word_is(v, "npt") ? MMU_NPT : MMU_NESTED_OFF;
+    return w->guest || fail(in, "guest is ept or npt, not", &v);
+}
+
+static bool opt_host_pages(struct interp *in, struct wish *w, struct word v)
+{
+    w->host_page_lg2 = word_is(v, "2M") ? 21 : PAGE_LG2;
+    return w->host_page_lg2 == 21 || word_is(v, "4K") || fail(in, "host_pages is 4K or 2M, not", &v);
 }
 
 static bool opt_maxphyaddr(struct interp *in, struct wish *w, struct word v)
@@ -282,6 +302,9 @@ static const struct option_row {
     { "profile", false, opt_profile },
     { "vendor", false, opt_vendor },
     { "maxphyaddr", false, opt_maxphyaddr },
+    { "nested", false, opt_nested },
+    { "guest", true, opt_guest },
+    { "host_pages", true, opt_host_pages },
     { "features", false, opt_features },
     { "kernel", true, opt_kernel },
     { "thp", true, opt_thp },
@@ -317,17 +340,31 @@ static bool take_option(struct interp *in, struct wish *wish, struct word word)
     return fail(in, "unknown option", &word);
 }
 
+/* The features that are usual, and no cache of nested translations or entries: walks of full length. */
+static const struct mmu_nested_config *nested_without_caches(enum mmu_vendor vendor)
+{
+    static struct mmu_nested_config none[2]; /* by vendor; always the same */
+
+    none[vendor] = *mmu_nested_usual(vendor);
+    none[vendor].gpa_entries = 0;
+    none[vendor].pscs = 0;
+    return &none[vendor];
+}
+
 static void fill_config(const struct wish *w, struct sim_config *cfg)
 {
+    const enum mmu_vendor vendor = w->vendor_given ? w->vendor : w->profile->vendor;
+
     *cfg = (struct sim_config){
         .machine = {
             .cpus = (unsigned)w->cpus, .ram_bytes = w->ram_bytes, .maxphyaddr = (unsigned)w->maxphyaddr,
-            .vendor = w->vendor_given ? w->vendor : w->profile->vendor,
+            .vendor = vendor,
+            .nested = w->no_nested_caches ? nested_without_caches(vendor) : mmu_nested_usual(vendor),
             .features = (w->profile->features | w->features_on) & ~w->features_off,
             .profile = w->profile, .seed = 1,
         },
         .kernel = w->kernel,
-        .no_kernel = !w->boot,
+        .no_kernel = !w->boot, .guest = w->guest, .host_page_lg2 = w->host_page_lg2,
     };
 }
 
@@ -349,6 +386,7 @@ void machine_drop(struct interp *in)
         munmap(in->block, in->block_bytes);
     if (in->ram)
         munmap(in->ram, in->ram_bytes);
+    in->guest_root = 0;
     in->sim = NULL;
     in->mmu = NULL;
     in->kernel = NULL;

@@ -249,6 +249,23 @@ static void tell_rule(struct interp *in, const struct before *b, const struct mm
     line_end(in);
 }
 
+/* An access of a guest: what its walk read of both tables, as it was read. */
+static enum mmu_status explained_in_guest(struct interp *in, unsigned cpu, const struct before *b, unsigned flags, struct mmu_result *r)
+{
+    struct mmu_guest_walk both = { .steps = 0 };
+
+    mmu_guest_record(in->mmu, cpu, &both);
+    mmu_translate(in->mmu, cpu, b->va, b->kind, flags, r);
+    mmu_guest_record(in->mmu, cpu, NULL);
+    tell_entries(in, b, b->tlbs ? b->tlb_level[0] : 1);
+    tell_guest_steps(in, &both);
+    explain_begin(in);
+    text_str(&in->t, "rule: ");
+    text_str(&in->t, r->status == MMU_EXIT && both.w.rule ? both.w.rule : b->cold.rule ? b->cold.rule : "none");
+    line_end(in);
+    return (enum mmu_status)r->status;
+}
+
 static enum mmu_status explained_piece(struct interp *in, unsigned cpu, u64 va, enum mmu_kind kind, unsigned flags,
                                        struct mmu_result *r)
 {
@@ -256,6 +273,8 @@ static enum mmu_status explained_piece(struct interp *in, unsigned cpu, u64 va, 
 
     look(in, cpu, va, kind, flags, &b);
     tell_access(in, cpu, va, kind, flags);
+    if (mmu_in_guest(in->mmu, cpu))
+        return explained_in_guest(in, cpu, &b, flags, r);
     mmu_translate(in->mmu, cpu, va, kind, flags, r);
     if (r->status == MMU_OK || r->status == MMU_FAULT_PF) {
         tell_entries(in, &b, b.tlbs ? b.tlb_level[0] : 1);

@@ -45,6 +45,8 @@ struct interp {
     struct cache_world *cache;   /* cache_cmds.c; NULL until `cache new`                                       */
     struct numa_world *numa;     /* numa_cmds.c; of this machine; NULL until `numa new`                        */
     struct seg *seg;             /* seg_cmds.c; of this machine; NULL until `seg new`                          */
+    u64 guest_root, guest_next;  /* guest_cmds.c: nested tables of this machine, where the next one goes; 0: none */
+    bool guest_npt;
     u64 line;                    /* number of the line being done, from 1                                      */
     struct word doing;           /* its command                                                                */
     struct mmu_stale_counts stale; /* what --check-flush found on machines that are gone                       */
@@ -110,6 +112,9 @@ command_fn cmd_mpu;                               /* mpu_cmds.c                 
 void mpu_drop(struct interp *in);
 command_fn cmd_iommu;                             /* iommu_cmds.c                                                */
 void iommu_drop(struct interp *in);
+command_fn cmd_guest, cmd_invept, cmd_invvpid;    /* guest_cmds.c                                                */
+void put_exit(struct text *t, const struct mmu_guest_exit *e);
+void tell_guest_steps(struct interp *in, const struct mmu_guest_walk *g); /* explaining lines                     */
 command_fn cmd_part;                              /* part_cmds.c                                                 */
 void part_drop(struct interp *in);
 command_fn cmd_cache;                             /* cache_cmds.c                                                */

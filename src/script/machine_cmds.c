@@ -123,7 +123,7 @@ const char *by_name(unsigned by) { return by == MMU_BY_L1 ? "l1" : by == MMU_BY_
 
 void put_fault(struct text *t, const struct mmu_result *r, u64 cr2)
 {
-    static const char *const names[] = { [MMU_FAULT_GP] = "#GP", [MMU_FAULT_SS] = "#SS", [MMU_FAULT_UD] = "#UD" };
+    static const char *const names[] = { [MMU_FAULT_GP] = "#GP", [MMU_FAULT_SS] = "#SS", [MMU_FAULT_UD] = "#UD", [MMU_EXIT] = "exit" };
 
     if (r->status != MMU_FAULT_PF) {
         text_str(t, names[r->status]);
@@ -190,6 +190,8 @@ bool cmd_access(struct interp *in, const struct words *w)
         mmu_access(in->mmu, cpu, va, (u32)size, (enum mmu_kind)kind, flags, &r);
     if (r.status == MMU_OK)
         put_access(&in->t, &r);
+    else if (r.status == MMU_EXIT)
+        put_exit(&in->t, mmu_guest_exit(in->mmu, cpu));
     else
         put_fault(&in->t, &r, r.va);
     line_end(in);
