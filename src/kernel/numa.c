@@ -180,12 +180,12 @@ long mm_node_of(const struct proc *p, u64 addr)
     return e && pte_counted(*e) ? (long)frame_node(p->k, pte_pfn(*e)) : -MM_EFAULT;
 }
 
-/* Is there a page that the policy would have elsewhere? */
-static bool misplaced(const struct proc *p, u64 start, u64 end, u16 policy)
+/* Is there a page outside the nodes named?  Where none is named, any page is. */
+static bool misplaced(const struct proc *p, u64 start, u64 end, u64 nodes)
 {
     for (u64 va = start; va < end; va += PAGE_BYTES) {
         const long node = mm_node_of(p, va);
-        if (node >= 0 && !(NODES_FROM(policy) >> node & 1))
+        if (node >= 0 && !(nodes >> node & 1))
             return true;
     }
     return false;
@@ -209,19 +209,18 @@ long mm_mbind(struct proc *p, u64 addr, u64 len, int mode, u64 nodes, unsigned f
         return -MM_EINVAL;
     if (end == addr)
         return 0;
-    if (!all_mapped(p->mm, addr, end))
+    if (mode == MM_MPOL_DEFAULT ? !vma_overlap(p->mm, addr, end) : !all_mapped(p->mm, addr, end))
         return -MM_EFAULT;
-    if (flags & MM_MPOL_MF_STRICT && NODES_FROM(policy) && misplaced(p, addr, end, policy))
+    if (flags & MM_MPOL_MF_STRICT && mode != MM_MPOL_DEFAULT && misplaced(p, addr, end, nodes))
         return -MM_EIO;
-    for (u64 at = addr; at < end; ) {
-        struct vma *v = vma_at(p->mm, at);
-        const u64 stop = v->end < end ? v->end : end;
-        const u64 flags = (v->flags & ~VM_POLICY) | (u64)policy << VM_POLICY_SHIFT;
-        const long r = flags == v->flags ? 0 : vma_modify(&v, at, stop, flags);
+    for (struct vma *v; addr < end && (v = vma_overlap(p->mm, addr, end)); ) {
+        const u64 at = addr > v->start ? addr : v->start, stop = v->end < end ? v->end : end;
+        const u64 to = (v->flags & ~VM_POLICY) | (u64)policy << VM_POLICY_SHIFT;
+        const long r = to == v->flags ? 0 : vma_modify(&v, at, stop, to);
 
         if (r)
             return r;
-        at = stop;
+        addr = stop;
     }
     return 0;
 }

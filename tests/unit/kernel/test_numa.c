@@ -193,6 +193,11 @@ static void refusals(void **state)
     bench_write(&b, A);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EIO);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_BIND, 3, MM_MPOL_MF_STRICT), 0);
+    assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_LOCAL, 0, MM_MPOL_MF_STRICT), -MM_EIO); /* on none of no nodes     */
+    assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_PREFERRED, 3, MM_MPOL_MF_STRICT), 0);
+    assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_DEFAULT, 0, MM_MPOL_MF_STRICT), 0);
+    assert_int_equal(mm_mbind(b.p, A - 2 * PG, 8 * PG, MM_MPOL_DEFAULT, 0, 0), 0); /* holes do not matter then      */
+    assert_int_equal(mm_mbind(b.p, A + 4 * PG, PG, MM_MPOL_DEFAULT, 0, 0), -MM_EFAULT);
     assert_int_equal(mm_set_mempolicy(b.p, 6, 1), -MM_EINVAL);
     assert_int_equal(mm_set_mempolicy(b.p, MM_MPOL_BIND, 1ull << 40), -MM_EINVAL);
 }
