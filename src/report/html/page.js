@@ -28,6 +28,12 @@ function tlbTable() {
   }));
 }
 
+function cacheTable() {
+  const i = report.caches.instruction, d = report.caches.data;
+  const rows = [['instructions', i.fetches, i.fetches_missed], ['loads', d.loads, d.loads_missed], ['stores', d.stores, d.stores_missed]];
+  return table(['L1 cache', 'accesses', 'missed', 'of them'], rows.map(([title, n, missed]) => [title, num(n), num(missed), percent(missed, n)]));
+}
+
 function walkTable() {
   const w = report.walks, levels = [['PTE', 'pte'], ['PDE', 'pde'], ['PDPTE', 'pdpte'], ['PML4E', 'pml4e']];
   return table(['entry read', 'reads', 'walks begun here by a cache'], levels.map(([title, key]) =>
@@ -45,6 +51,7 @@ function summaryView(panel) {
   ...shareBar([['instructions', c.base, 'k0'], ['L2 TLB hits', c.stlb_hit, 'k6'], ['page walks', c.walk, 'k1']], 'Cycles by cause'),
   h('div', { class: 'two' }, h('section', {}, heading('TLBs', 'modelled'), read('How many translations were asked for and not found. A miss in the first level asks the second (L2); a miss there walks. By the size of the page found in the end.'), tlbTable()),
     h('section', {}, heading('Page walks', 'modelled'), read('Page-table entries that walks read, last level first, and where paging-structure caches let them begin: the lower, the cheaper.'), walkTable())),
+  ...(report.caches ? [heading('First-level caches', 'modelled'), read('Asked beside the TLBs. An access that needs two lines counts once, and as missed if one was missing; the program\'s own accesses alone.'), cacheTable()] : []),
   heading('Resident memory at the end', 'exact'), read('Pages in memory when the program ended: its own (anonymous), of files, and shared.'),
   ...shareBar([['anonymous pages', report.rss.anon_pages, 'k2'], ['file pages', report.rss.file_pages, 'k3'], ['shared pages', report.rss.shmem_pages, 'k4']], 'Resident pages by kind'));
   if (report.program.children_not_followed)
