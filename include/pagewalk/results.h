@@ -31,7 +31,8 @@ void results_put_cost(const struct pw_out *out, const struct sim_cost *c);
 /* skipped: accesses that never reached the machine because they were sure to hit, by side. */
 void results_put_machine(const struct pw_out *out, const struct mmu_stats *s, const u64 skipped[MMU_SIDES]);
 void results_put_kernel(const struct pw_out *out, const struct proc *p);
-void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(const char *name)); /* NULL: none    */
+/* before: how many there were before (an execve), by the names of the results file; NULL: none. */
+void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(void *ctx, const char *name), void *ctx);
 void results_put_arrays(const struct pw_out *out, const struct mmu_profile *p);
 /* What the host's tables added; nothing without a guest.  And its entries among those that walks read. */
 void results_put_guest(const struct pw_out *out, const struct sim_guest *g);

@@ -38,6 +38,7 @@ enum trace_type {
     TRACE_CHILD_LOST,  /* -: the child last forked never came to be                                            */
     TRACE_LINE,        /* instruction, line; text: object, file, function, ended by 0 each                     */
     TRACE_FORGET,      /* -: addresses mean other lines from now on                                            */
+    TRACE_BORN,        /* -: the child last forked is followed from now on, and counted from 0                 */
     TRACE_TYPES
 };
 #define TRACE_WORDS 16u

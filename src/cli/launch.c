@@ -112,7 +112,7 @@ static void add_results_file(struct tool_arguments *a, const char *results)
 static char **tool_arguments(const struct capture_tool *t, const struct run_options *o, const char *path, const char *results, int ring_fd)
 {
     struct tool_arguments a = { .n = 0 };
-    char thp[16], **argv;
+    char thp[16], folder[PATH_MAX], **argv;
     unsigned args = 0, n;
 
     transparent_huge_pages(o, thp);
@@ -149,6 +149,8 @@ static char **tool_arguments(const struct capture_tool *t, const struct run_opti
     add(&a, "--pw-max-map-count=%llu", (unsigned long long)max_map_count());
     if (ring_fd >= 0)
         add(&a, "--pw-record=%d", ring_fd);
+    if (ring_fd >= 0 && (o->record[0] == '/' || getcwd(folder, sizeof folder)))
+        add(&a, "--pw-record-file=%s%s%s", o->record[0] == '/' ? "" : folder, o->record[0] == '/' ? "" : "/", o->record);
     add(&a, "--");
     while (o->program[args])
         args++;
@@ -300,25 +302,33 @@ bool is_followed_child(int argc, char **argv)
     return false;
 }
 
-/* A child has the tool's options, but a name of its own, and it is not recorded. */
-static void drop_name(char **argv)
+/* It has the tool's options, but a name of its own and, if the run is recorded, a ring: that of the options has another reader. */
+static void change_options(char **argv)
 {
-    char **to = argv;
+    static char record[32];
+    const char *file = NULL;
+    char **to = argv, **slot = NULL;
 
     for (bool options = true; *argv; argv++) {
         options = options && (to == argv || **argv == '-');
+        if (options && !strncmp(*argv, "--pw-record-file=", 17))
+            file = *argv + 17;
         if (!options || (strncmp(*argv, "--pw-name=", 10) && strncmp(*argv, "--pw-record=", 12)))
             *to++ = *argv;
+        else if (!slot)
+            slot = to++;
     }
     *to = NULL;
+    snprintf(record, sizeof record, "--pw-record=%d", file && slot ? recording_follow(file) : -1);
+    if (slot)
+        *slot = record;
 }
 
 int run_followed_child(char **argv)
 {
     struct capture_tool t;
 
-    drop_name(argv);
-
+    change_options(argv);
     if (!find_capture_tool(&t))
         return STATUS_OURS;
     if (tool_environment(&t))

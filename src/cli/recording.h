@@ -5,6 +5,7 @@
 
 #include "pagewalk/types.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 struct ring_head;
@@ -24,5 +25,12 @@ bool recording_start(struct recording *r, const char *settings);
 bool recording_wait(struct recording *r);
 /* Adds the results of the run.  False: said why. */
 bool recording_finish(struct recording *r, const char *results);
+
+/* Forked children and programs that execve started have recordings of their own, FILE.PID. */
+void recording_name(const char *file, pid_t pid, char name[PATH_MAX]);
+/* Before this process becomes the tool of a program that execve has started: its ring's descriptor, or -1.  file: of the whole run. */
+int recording_follow(const char *file);
+/* Waits until it is written, and adds the results. */
+void recording_finish_other(const char *recording, const char *results);
 
 #endif

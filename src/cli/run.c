@@ -119,6 +119,34 @@ static int show(const struct run_options *o, const struct results_files *f, cons
     return good ? status_of(l->wait_status) : STATUS_OURS;
 }
 
+struct recorded { const char *file; };
+
+static void finish_recording_of(void *ctx, const char *results, u64 pid)
+{
+    const struct recorded *r = ctx;
+    char recording[PATH_MAX];
+
+    recording_name(r->file, (pid_t)pid, recording);
+    if (!access(recording, F_OK))
+        recording_finish_other(recording, results);
+}
+
+/* A program that was started by execve in the place of the first one has a recording of its own by now: it is the run's, as its
+ * results are. */
+static bool finish_recordings(const struct run_options *o, struct launched *l, const char *file)
+{
+    char replaced[PATH_MAX];
+
+    if (!o->record || l->record_failed)
+        return !l->record_failed;
+    report_each_process_file(file, finish_recording_of, &(struct recorded){ o->record });
+    recording_name(o->record, l->pid, replaced);
+    if (access(replaced, F_OK))
+        return recording_finish(&l->recording, file);
+    recording_finish_other(replaced, file);
+    return !rename(replaced, o->record);
+}
+
 /* The tool has written NAME.PID; with the program's end in it, it becomes NAME. */
 static int finish(const struct run_options *o, const struct results_files *f, struct launched *l)
 {
@@ -139,8 +167,7 @@ static int finish(const struct run_options *o, const struct results_files *f, st
         return STATUS_OURS;
     }
     unlink(written);
-    if (!l->record_failed && !recording_finish(&l->recording, file))
-        l->record_failed = true;
+    l->record_failed = !finish_recordings(o, l, file);
     if (o->record && !l->record_failed && (end.recording = realpath(o->record, recording)))
         results_amend_end(file, file, &end, &err);
     status = show(o, f, file, l);

@@ -253,11 +253,18 @@ static bool nothing(struct follower *f, const struct trace_event *e)
     return true;
 }
 
+static bool do_born(struct follower *f, const struct trace_event *e)
+{
+    (void)e;
+    return follow_child(f);
+}
+
 static bool (*const act[TRACE_TYPES])(struct follower *, const struct trace_event *) = {
     [TRACE_PROC] = do_proc,   [TRACE_FILE] = do_file,     [TRACE_FILE_CLOSE] = do_file_close, [TRACE_FILE_SIZE] = do_file_size, [TRACE_MAP] = do_map,
     [TRACE_PROTECT] = do_protect, [TRACE_STACK] = do_stack, [TRACE_BRK] = do_brk,             [TRACE_SPECIAL] = do_special,     [TRACE_RUN] = do_run,
     [TRACE_CPU] = do_cpu,     [TRACE_TOUCH] = do_touch,   [TRACE_CALL] = follow_call,         [TRACE_FORK] = do_fork,           [TRACE_CHILD] = do_child,
     [TRACE_CHILD_END] = do_child_end, [TRACE_CHILD_LOST] = do_child_lost, [TRACE_LINE] = nothing, [TRACE_FORGET] = nothing,
+    [TRACE_BORN] = do_born,
 };
 
 /* What can be before a program runs is its beginning. */

@@ -223,20 +223,23 @@ void results_put_cache_arrays(const struct pw_out *out, const struct mmu_profile
 
 /* ---- the kernel ---------------------------------------------------------------------------------------------------- */
 
-static void fault_count(const struct pw_out *out, const char *name, u64 n, u64 (*before)(const char *name))
+struct before { u64 (*of)(void *ctx, const char *name); void *ctx; };
+
+static void fault_count(const struct pw_out *out, const char *name, u64 n, const struct before *before)
 {
-    results_put_count(out, "faults.", name, "", n + (before ? before(name) : 0));
+    results_put_count(out, "faults.", name, "", n + (before->of ? before->of(before->ctx, name) : 0));
 }
 
-void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(const char *name))
+void results_put_faults(const struct pw_out *out, const struct proc *p, u64 (*before)(void *ctx, const char *name), void *ctx)
 {
     const struct mm_counters *c = proc_counters(p);
-    fault_count(out, "minor", c->minor, before);
-    fault_count(out, "major", c->major, before);
+    const struct before b = { before, ctx };
+    fault_count(out, "minor", c->minor, &b);
+    fault_count(out, "major", c->major, &b);
     for (unsigned i = 0; i < MM_FAULT_KINDS; i++)
-        fault_count(out, mm_fault_kind_name((enum mm_fault_kind)i), c->faults[i], before);
-    fault_count(out, "copied_pages", c->copied_pages, before);
-    fault_count(out, "zeroed_pages", c->zeroed_pages, before);
+        fault_count(out, mm_fault_kind_name((enum mm_fault_kind)i), c->faults[i], &b);
+    fault_count(out, "copied_pages", c->copied_pages, &b);
+    fault_count(out, "zeroed_pages", c->zeroed_pages, &b);
 }
 
 void results_put_kernel(const struct pw_out *out, const struct proc *p)

@@ -231,12 +231,40 @@ struct encoder *encode_open(int fd, const char *settings)
     return &e->front;
 }
 
+static int copy_all(int from, int to)
+{
+    char bytes[1 << 16];
+    off_t at = 0;
+    ssize_t n;
+    int err = 0;
+    while (!err && (n = pread(from, bytes, sizeof bytes, at)) > 0) {
+        err = write_all(to, bytes, (size_t)n);
+        at += n;
+    }
+    return err ? err : n < 0 ? errno : 0;
+}
+
+void encode_flush(struct encoder *front)
+{
+    put_run((struct writer *)front);
+    flush((struct writer *)front);
+}
+
+int encode_move(struct encoder *front, int fd)
+{
+    struct writer *e = (struct writer *)front;
+    int err = e->error ? e->error : copy_all(e->fd, fd);
+    close(e->fd);
+    e->fd = fd;
+    e->error = err;
+    return err;
+}
+
 int encode_close(struct encoder *front)
 {
     struct writer *e = (struct writer *)front;
     int err;
-    put_run(e);
-    flush(e);
+    encode_flush(front);
     err = e->error;
     if (close(e->fd) && !err)
         err = errno;

@@ -31,6 +31,11 @@ static inline void encode_access(struct encoder *e, u32 place, u64 page, bool cr
 }
 
 void encode_event(struct encoder *e, const struct trace_event *event, bool mend);
+/* What was given so far is in the file. */
+void encode_flush(struct encoder *e);
+/* From now on into this file, which is given what the other has (open for reading, too; flushed).  Takes fd and closes the other.
+ * 0, or errno. */
+int encode_move(struct encoder *e, int fd);
 /* All that was given is in the file.  0, or errno. */
 int encode_close(struct encoder *e);
 

@@ -154,7 +154,7 @@ char *foreign_results(struct replay *r, size_t *len_bytes, struct replay_error *
     fputs("pagewalk-results 1\n", f);
     put_run(r, f, &out);
     put_machine(r, f);
-    results_put_faults(&out, follow_proc(r->follower), NULL);
+    results_put_faults(&out, follow_proc(r->follower), NULL, NULL);
     results_put_kernel(&out, follow_proc(r->follower));
     put_notes(r, &out);
     results_put_arrays(&out, r->profile);

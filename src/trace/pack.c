@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -178,36 +179,66 @@ static void futex(u32 *word, int op, u32 value)
     syscall(SYS_futex, word, op, value, op == FUTEX_WAIT ? &twentieth : NULL, NULL, 0);
 }
 
+/* A forked child begins with all that its parent has: what was written and what was learnt of it, and so does its reader, which is
+ * forked too. */
+static void take_child(struct packer *p, struct pack_job *job)
+{
+    struct ring_head *parents = job->ring;
+    int pid = parents->child_pid, fd = parents->child_fd;
+    pid_t reader;
+    bool taken;
+    encode_flush(p->e);              /* what is left would be written by both                                          */
+    reader = fork();
+    taken = reader > 0;
+    if (reader == 0) {
+        taken = job->child(job, pid, fd) && !encode_move(p->e, job->fd);
+        forget_last(p);
+    }
+    if (reader <= 0 || !taken) {
+        __atomic_store_n(&parents->child, taken ? RING_CHILD_READ : RING_CHILD_REFUSED, __ATOMIC_RELEASE);
+        futex(&parents->child, FUTEX_WAKE, ~0u >> 1);
+    }
+    if (reader == 0 && !taken)
+        _exit(1);
+    while (reader > 0 && __atomic_load_n(&parents->child, __ATOMIC_ACQUIRE) == RING_CHILD_ASKS && !waitpid(reader, NULL, WNOHANG))
+        futex(&parents->child, FUTEX_WAIT, RING_CHILD_ASKS);
+}
+
 /* False: no more will come. */
-static bool wait_for_chunk(struct ring_head *r, bool (*gone)(void *ctx), void *ctx)
+static bool wait_for_chunk(struct packer *p, struct pack_job *job)
 {
     for (;;) {
+        struct ring_head *r = job->ring;
         u32 published = __atomic_load_n(&r->published, __ATOMIC_ACQUIRE);
         if (published != r->taken)
             return true;
-        if (__atomic_load_n(&r->closed, __ATOMIC_ACQUIRE) || gone(ctx))
+        if (__atomic_load_n(&r->child, __ATOMIC_ACQUIRE) == RING_CHILD_ASKS) {
+            take_child(p, job);
+            continue;
+        }
+        if (__atomic_load_n(&r->closed, __ATOMIC_ACQUIRE) || job->gone(job->ctx))
             return __atomic_load_n(&r->published, __ATOMIC_ACQUIRE) != r->taken;
         futex(&r->published, FUTEX_WAIT, published);
     }
 }
 
-int pack(struct ring_head *ring, int fd, const char *settings, bool (*gone)(void *ctx), void *ctx)
+int pack(struct pack_job job, const char *settings)
 {
-    struct packer p = { .e = encode_open(fd, settings) };
+    struct packer p = { .e = encode_open(job.fd, settings) };
     int err;
     if (!p.e)
         return ENOMEM;
     forget_last(&p);
-    while (!p.bad && wait_for_chunk(ring, gone, ctx)) {
-        u32 n = ring->taken % RING_CHUNKS;
-        chunk(&p, ring_chunk(ring, n), ring->words[n], ring->mends[n]);
-        __atomic_store_n(&ring->taken, ring->taken + 1, __ATOMIC_RELEASE);
-        futex(&ring->taken, FUTEX_WAKE, 1);
+    while (!p.bad && wait_for_chunk(&p, &job)) {
+        u32 n = job.ring->taken % RING_CHUNKS;
+        chunk(&p, ring_chunk(job.ring, n), job.ring->words[n], job.ring->mends[n]);
+        __atomic_store_n(&job.ring->taken, job.ring->taken + 1, __ATOMIC_RELEASE);
+        futex(&job.ring->taken, FUTEX_WAKE, 1);
     }
-    ring->reader_gone = 1;
+    job.ring->reader_gone = 1;
     for (u64 i = 0; i < p.blocks_room; i++)
         free(p.block[i]);
     free(p.block);
     err = encode_close(p.e);
-    return err ? err : p.bad || ring->overflow ? EPROTO : 0;
+    return err ? err : p.bad || job.ring->overflow ? EPROTO : 0;
 }

@@ -89,6 +89,23 @@ static void switch_cpu(struct replay *r, unsigned cpu)
     r->cpu = cpu;
 }
 
+/* What was counted so far was the parent's. */
+static void born(struct replay *r)
+{
+    struct sim_site *call = follow_call_site(r->follower);
+    struct mmu_stats stats;
+    lines_forget_costs(&r->lines);
+    if (call->cost)
+        *call->cost = (struct sim_cost){ 0 };
+    r->before = (struct mmu_stats){ 0 };
+    replay_stats(r, &stats);
+    r->before = stats;
+    sim_forget_costs(r->sim);
+    follow_forget_counts(r->follower);
+    for (int side = 0; side < MMU_SIDES; side++)
+        r->model_accesses[side] = r->marked[side] = 0;
+}
+
 static void event(struct replay *r, const struct decoded *d)
 {
     struct trace_event e = d->event;
@@ -110,7 +127,8 @@ static void event(struct replay *r, const struct decoded *d)
         e.word[0] %= r->cpus;    /* as many as there are now */
         switch_cpu(r, (unsigned)e.word[0]);
     }
-    follow(r->follower, &e);
+    if (follow(r->follower, &e) && e.type == TRACE_BORN)
+        born(r);
     if (e.type == TRACE_RUN || e.type == TRACE_CPU)
         mmu_bind_marks(r->mmu, r->cpu, &r->marks);
 }

@@ -45,6 +45,7 @@ struct replay {
     unsigned cpu, cpus;
     void *block, *ram;
     size_t block_bytes;
+    struct mmu_stats before;                    /* of all CPUs, counted before this process was forked                 */
     u64 ram_bytes, clock, model_accesses[MMU_SIDES], marked[MMU_SIDES];
     struct mmu_marks marks;
     struct replay_place *place;
@@ -102,6 +103,7 @@ void lines_name(struct replay_lines *l, const struct trace_event *e);
 void lines_fold(struct replay_lines *l);
 /* The site of what the kernel does is not one of ours: its cost goes to the line of its instruction. */
 void lines_fold_call(struct replay_lines *l, struct sim_site *s);
+void lines_forget_costs(struct replay_lines *l);
 void lines_free(struct replay_lines *l);
 
 #endif

@@ -164,6 +164,15 @@ void lines_fold_call(struct replay_lines *l, struct sim_site *s)
     }
 }
 
+void lines_forget_costs(struct replay_lines *l)
+{
+    for (u32 i = 0; i < l->sites; i++)
+        if (l->site[i].cost)
+            *l->site[i].cost = (struct sim_cost){ 0 };
+    for (u32 i = 0; i < l->lines; i++)
+        l->line[i].cost = (struct sim_cost){ 0 };
+}
+
 void lines_free(struct replay_lines *l)
 {
     for (u32 i = 0; i < l->lines; i++)

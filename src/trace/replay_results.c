@@ -20,6 +20,7 @@ struct writer {
     struct replay *r;
     FILE *f;
     struct pw_out out;
+    const char *recorded;           /* the results of the run                                                          */
     bool faults_done, lines_done;
     u64 skipped[MMU_SIDES], instructions;
 };
@@ -113,6 +114,8 @@ void replay_stats(const struct replay *r, struct mmu_stats *sum)
         for (size_t i = 0; i < sizeof *sum / sizeof *a; i++)
             a[i] += b[i];
     }
+    for (size_t i = 0; i < sizeof *sum / sizeof *a; i++)
+        a[i] -= ((const u64 *)&r->before)[i];
 }
 
 static void machine(struct writer *w)
@@ -130,9 +133,27 @@ static void machine(struct writer *w)
     results_put_count(&w->out, "cycles.", "base", "", w->instructions);
 }
 
+/* 0 also for what is not known. */
+static u64 count_in(const char *results, const char *name)
+{
+    char line[96];
+    const char *at;
+    snprintf(line, sizeof line, "\ncount\t%s\t", name);
+    at = strstr(results, line);
+    return at ? strtoull(at + strlen(line), NULL, 10) : 0;
+}
+
+/* Faults of the programs that ran in this process before are in its counts, but not in its recording. */
+static u64 before_exec(void *ctx, const char *name)
+{
+    char count[64];
+    snprintf(count, sizeof count, "before_exec.%s", name);
+    return count_in(ctx, count);
+}
+
 static void kernel(struct writer *w)
 {
-    results_put_faults(&w->out, follow_proc(w->r->follower), NULL);
+    results_put_faults(&w->out, follow_proc(w->r->follower), before_exec, (void *)w->recorded);
     results_put_count(&w->out, "faults.", "tool", "", 0);
     results_put_kernel(&w->out, follow_proc(w->r->follower));
 }
@@ -221,16 +242,6 @@ static void rewrite(struct writer *w, const char *at, const char *end)
 
 /* ---- the whole ----------------------------------------------------------------------------------------------------------- */
 
-/* 0 also for what is not known. */
-static u64 count_in(const char *results, const char *name)
-{
-    char line[64];
-    const char *at;
-    snprintf(line, sizeof line, "\ncount\t%s\t", name);
-    at = strstr(results, line);
-    return at ? strtoull(at + strlen(line), NULL, 10) : 0;
-}
-
 /* Accesses that never reached the machine: those the recording left out, and those that were marked. */
 static void count_skipped(struct writer *w, const char *results)
 {
@@ -288,7 +299,7 @@ char *replay_results(struct replay *r, size_t *len_bytes, struct replay_error *e
     }
     size_t recorded_bytes = 0;
     char *recorded = recorded_results(r, &recorded_bytes, &why), *text = NULL;
-    struct writer w = { .r = r, .f = recorded ? open_memstream(&text, len_bytes) : NULL };
+    struct writer w = { .r = r, .recorded = recorded, .f = recorded ? open_memstream(&text, len_bytes) : NULL };
     if (!w.f) {
         snprintf(err->text, sizeof err->text, "%s %s", r->path, why.text);
         free(recorded);

@@ -14,7 +14,10 @@
  *
  * No address of a program has the topmost bit, so each of these can be told from a slot's word.  Mends are events that
  * the model asked for in the middle of a block: they stand in the chunk's tail, from `mends` on, each after a word that
- * says before which word of the chunk it happened. */
+ * says before which word of the chunk it happened.
+ *
+ * A forked child goes on with a ring of its own.  While its parent waits, it asks in the parent's, all of which has been read by then,
+ * for somebody who reads it: child_pid, child_fd (a descriptor of the child's), then `child`. */
 #ifndef PAGEWALK_TRACE_RING_H
 #define PAGEWALK_TRACE_RING_H
 
@@ -39,11 +42,15 @@ enum ring_slot_flag {
     RING_SLOT_MEMBER = 4,  /* accessed with the slot before it, at a constant distance from the first of them      */
 };
 
+enum ring_child { RING_CHILD_NONE, RING_CHILD_ASKS, RING_CHILD_READ, RING_CHILD_REFUSED };
+
 struct ring_head {
     u32 published, taken;  /* chunks, ever; futexes                                                                */
     u32 closed;            /* nothing is published any more                                                        */
     u32 reader_gone;
     u32 overflow;          /* the writer could not write everything                                                */
+    u32 child;             /* enum ring_child; a futex                                                             */
+    s32 child_pid, child_fd;
     u64 words[RING_CHUNKS], mends[RING_CHUNKS];
 };
 #define RING_BYTES (RING_HEAD_BYTES + (u64)RING_CHUNKS * RING_CHUNK_BYTES)

@@ -30,6 +30,26 @@ again grow -- "$PROGS/grow"
 again threads -- "$PROGS/threads"
 again cpus --cpus 4 -- "$PROGS/threads"
 again fork -- "$PROGS/forks"
+
+# family NAME FILES PROGRAM...: as many recordings, and each replays to the results of its process.
+family() {
+    name=$1 files=$2; shift 2
+    rm -f fam.*
+    "$PW" run -q --trace-children --record fam.pw -o fam.r -- "$@" > /dev/null 2> err.rec
+    same "$name: recordings" "$files" "$(ls fam.pw fam.pw.* | wc -l)"
+    for r in fam.r fam.r.*; do
+        [ -e "$r" ] || continue
+        "$PW" replay -q -o again.r "fam.pw${r#fam.r}" || bad "$name: replay of fam.pw${r#fam.r}"
+        equal "$name: replayed (${r#fam.r})" "$r" again.r | sed 's/(.*)/(a process)/'
+    done
+}
+family "fork" 2 "$PROGS/forks"
+family "fork and execve" 2 "$PROGS/forks" "$PROGS/grow"
+family "execve" 1 env A=1 "$PROGS/heap"
+family "a shell's pipes" 5 sh -c 'gzip -c lines | wc -c; (echo b; echo a) | sort'
+family "children of children" 5 sh -c '(exec "$1" "$1" "$1") ; true' sh "$PROGS/forks"
+"$PW" run -q --trace-children --record fam.pw -o fam.r -- sh -c '(kill -9 $(exec sh -c "echo \$PPID")); echo on' > out.rec 2> err.rec
+same "a child that is killed" "on 0" "$(cat out.rec) $?"
 for way in lock shrink orphan leader handlers; do
     again "odd-$way" -- "$PROGS/odd" $way
 done

@@ -38,6 +38,7 @@ struct cap_options {
     const HChar *profile;
     Int cpus;
     ULong ram_bytes;        /* 0: as much as this machine has                                                 */
+    const HChar *record_file; /* of the whole run: for the launcher of a program that execve starts         */
     Int record_fd;          /* of the ring (src/trace/ring.h); -1: none                                       */
     Bool record, check, check_flush, check_kernel, filter, follow;
     const HChar *name;      /* as the user wrote the program's name; its path was looked up                   */
@@ -155,6 +156,8 @@ Bool cap_record_begin(Int fd);
 void cap_record_event(const struct trace_event *e);
 void cap_record_end(void);
 void cap_record_fault(void);
+void cap_record_before_fork(void); /* after the event                                                            */
+void cap_record_forked(void);      /* the parent: until the child has a reader of its own                        */
 void cap_record_in_child(void);
 /* A block with these slots: the word that says it runs. */
 u64 cap_record_block(const struct ring_slot *slot, UInt slots);

@@ -161,8 +161,8 @@ void cap_each_line(void (*see)(void *ctx, const struct cap_line *line), void *ct
 
 void cap_forget_lines(void)
 {
+    cap_forget_names();
     if (lines)
         VG_(HT_destruct)(lines, VG_(free));
     lines = NULL;
-    cap_forget_names();
 }

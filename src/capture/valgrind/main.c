@@ -29,6 +29,7 @@ static Bool option(const HChar *arg)
     else if VG_BOOL_CLO(arg, "--pw-follow", cap.opt.follow) {}
     else if VG_STR_CLO(arg, "--pw-name", cap.opt.name) {}
     else if VG_STR_CLO(arg, "--pw-thp", cap.opt.thp) {}
+    else if VG_STR_CLO(arg, "--pw-record-file", cap.opt.record_file) {}
     else if VG_INT_CLO(arg, "--pw-record", cap.opt.record_fd) { cap.opt.record = cap.opt.record_fd >= 0; }
     else if VG_STR_CLO(arg, "--pw-max-map-count", number) { cap.opt.max_map_count = (ULong)VG_(strtoll10)(number, NULL); }
     else if VG_STR_CLO(arg, "--pw-mmap-min-addr", number) { cap.opt.mmap_min_addr = (ULong)VG_(strtoll10)(number, NULL); }

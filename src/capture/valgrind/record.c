@@ -170,16 +170,73 @@ void cap_record_fault(void)
     to_thread();
 }
 
-/* A forked child writes to nobody. */
+/* ---- forks --------------------------------------------------------------------------------------------------------- *
+ * The reader must have all before the child asks it (ring.h): both have the same past then. */
+
+enum { PATIENCE = 100 };         /* tenths of a second                                                                 */
+
+void cap_record_before_fork(void)
+{
+    u32 taken;
+    if (!ring)
+        return;
+    if (running)
+        from_thread();
+    publish();
+    if (running)
+        to_thread();
+    while ((taken = __atomic_load_n(&ring->taken, __ATOMIC_ACQUIRE)) != ring->published && !ring->reader_gone)
+        cap_futex_wait(&ring->taken, taken);
+    ring->child = RING_CHILD_NONE;
+}
+
+/* The child asks or will; who never does has died. */
+static Bool answered(struct ring_head *r)
+{
+    u32 state;
+    for (UInt i = 0; i < PATIENCE && (state = __atomic_load_n(&r->child, __ATOMIC_ACQUIRE)) < RING_CHILD_READ && !r->reader_gone; i++)
+        cap_futex_wait(&r->child, state);
+    return r->child == RING_CHILD_READ;
+}
+
+void cap_record_forked(void)
+{
+    if (ring && cap.opt.follow)
+        answered(ring);
+}
+
+static Int ask_for_reader(struct ring_head *r)
+{
+    Int fd = (Int)cap_raw_syscall(__NR_memfd_create, (UWord)"pagewalk-ring", 0, 0);
+    if (fd < 0 || cap_raw_syscall(__NR_ftruncate, (UWord)fd, RING_BYTES, 0) < 0)
+        return -1;
+    r->child_pid = VG_(getpid)();
+    r->child_fd = fd;
+    __atomic_store_n(&r->child, RING_CHILD_ASKS, __ATOMIC_RELEASE);
+    cap_futex_wake(&r->published);
+    if (answered(r))
+        return fd;
+    VG_(close)(fd);
+    return -1;
+}
+
+/* A child that is not followed, or that nobody reads, writes to memory of its own. */
 void cap_record_in_child(void)
 {
-    struct ring_head *r = ring;
-    if (!r)
+    Int fd;
+    if (!ring)
         return;
-    cap_make_sparse(r, RING_BYTES);
-    r->reader_gone = 1;
-    at = ring_chunk(r, 0);
-    to_thread();
+    fd = cap.opt.follow ? ask_for_reader(ring) : -1;
+    if (fd >= 0 && cap_map_shared(ring, RING_BYTES, fd)) {
+        VG_(close)(fd);
+    } else {
+        cap_make_sparse(ring, RING_BYTES);
+        ring->reader_gone = 1;
+    }
+    at = ring_chunk(ring, 0);
+    if (running)
+        to_thread();
+    cap_record_event(&(struct trace_event){ .type = TRACE_BORN });
 }
 
 /* ---- blocks -------------------------------------------------------------------------------------------------------- */

@@ -68,7 +68,12 @@ static void note_fork(UInt nr, const UWord *args)
     fork_flags = (flags & CLONE_VM) && !(flags & CLONE_THREAD) ? PROC_FORK_VM : 0;
 }
 
-void cap_fork_in_parent(ThreadId tid) { (void)tid; cap.children++; }
+void cap_fork_in_parent(ThreadId tid)
+{
+    (void)tid;
+    cap.children++;
+    cap_record_forked();
+}
 
 static void remember_child(long pid)
 {
@@ -110,6 +115,7 @@ void cap_before_fork(ThreadId tid)
         return;
     cap_forking(fork_flags & PROC_FORK_VM);
     being_born = cap_event1(TRACE_FORK, fork_flags);
+    cap_record_before_fork();
 }
 
 /* Its children are not ours. */

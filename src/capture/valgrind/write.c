@@ -34,6 +34,12 @@ static u64 faults_before_exec(const char *name)
     return at ? (u64)VG_(strtoll10)(at + VG_(strlen)(line), NULL) : 0;
 }
 
+static u64 count_before_exec(void *ctx, const char *name)
+{
+    (void)ctx;
+    return faults_before_exec(name);
+}
+
 /* ---- who ------------------------------------------------------------------------------------------------------ */
 
 static void line_row(void *ctx, const struct cap_line *l)
@@ -79,9 +85,23 @@ static void write_machine(void)
     cap_l1_put();
 }
 
+/* A replay knows this image only. */
+static void write_before_exec(void)
+{
+    static const HChar *const others[] = { "minor", "major", "copied_pages", "zeroed_pages" };
+    HChar name[64];
+    for (UInt i = 0; before_exec[0] && i < MM_FAULT_KINDS + 4; i++) {
+        const HChar *of = i < MM_FAULT_KINDS ? mm_fault_kind_name((enum mm_fault_kind)i) : others[i - MM_FAULT_KINDS];
+        VG_(snprintf)(name, sizeof name, "before_exec.%s", of);
+        if (faults_before_exec(of))
+            put_count(name, faults_before_exec(of));
+    }
+}
+
 static void write_kernel(void)
 {
-    results_put_faults(&put_out, follow_proc(cap.follower), faults_before_exec);
+    write_before_exec();
+    results_put_faults(&put_out, follow_proc(cap.follower), count_before_exec, NULL);
     put_count("faults.tool", 0);
     results_put_kernel(&put_out, follow_proc(cap.follower));
 }
