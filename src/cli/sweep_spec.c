@@ -6,6 +6,7 @@
 #include "cli/sweep_spec.h"
 #include "cli/cli.h"
 #include "cli/replay_settings.h"
+#include "probe/resolve.h"
 #include "trace/decode.h"
 
 #include <errno.h>
@@ -156,10 +157,11 @@ static bool is_value(const char *name, const char *value)
 {
     char *option = NULL, *argv[] = { (char *)"replay", NULL, (char *)"-", NULL };
     struct replay_options o;
-    struct replay_settings s;
+    struct replay_settings s = { .profile = NULL };
     bool good = asprintf(&option, "--%s=%s", name, value) > 0;
     argv[1] = option;
     good = good && !parse_replay_options(3, argv, &o) && replay_settings_of("sweep", &o, &s);
+    profile_release(s.profile);
     free(option);
     return good;
 }

@@ -88,6 +88,7 @@ wrong() {
 head -c 2000 made.lackey > t; wrong "lackey: cut in a line" t "cut off in line [0-9]*"
 printf 'I  00401000,0\n' > t; wrong "lackey: no size" t "neither a recording"
 { cat made.lackey; printf 'I  10000000000000000,4\n'; } > t; wrong "lackey: 65 bits" t "line [0-9]* is 'I  10000000000000000,4'"
+{ head -n 3 made.lackey; head -c 5000 /dev/zero | tr '\0' 'x'; tail -n 3 made.lackey; } > t; wrong "lackey: a long line, ended" t "line 4 is longer than 4096 bytes"
 { head -n 3 made.lackey; head -c 5000 /dev/zero | tr '\0' 'x'; } > t; wrong "lackey: a long line" t "line 4 is longer than 4096 bytes"
 head -n 50 made.pinatrace > t; wrong "pinatrace: no end" t "after line 50 without the line #eof" 50
 sed '20s/R/X/;20s/W/X/' made.pinatrace > t; wrong "pinatrace: a strange line" t "line 20 is '0x[0-9a-f]*: X" 19

@@ -115,7 +115,7 @@ const char *stream_line(struct stream *s, size_t *n, bool *whole)
     line = s->buffer + s->at;
     end = end ? end : memchr(line, '\n', left);
     *whole = end && end - line <= STREAM_LINE;
-    *n = *whole ? (size_t)(end - line) : left;
+    *n = end ? (size_t)(end - line) : left;
     stream_take(s, *n + *whole);
     return (const char *)line;
 }
