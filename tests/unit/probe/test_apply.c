@@ -54,6 +54,38 @@ static void every_number_is_marked(const struct mmu_profile *p)
     assert_true(!strncmp(p->timing.source, "measured", 8) || !strncmp(p->timing.source, "not ", 4));
 }
 
+/* Twice the reach and more: 64 MiB gives the near walk, 1 GiB the far one. */
+static void walks_of_large_memory(void **state)
+{
+    const struct apply_where where = { 3, 3.5, true, "2026-01-02" };
+    struct costs_found c = { .huge = true, .fault = 2000, .zero = 300, .copy = 500,
+                             .at = { { 16 << 20, 200, 20 }, { 64 << 20, 250, 81.25 }, { 256 << 20, 300, 121.875 }, { 1 << 30, 350, 199.2 } } };
+    const struct mmu_timing *t = &store.profile.timing;
+    (void)state;
+
+    r.l1 = found(6, 16, false);
+    r.l2 = found(12, 256, false);
+    apply("skylake");
+    apply_costs(&c, &r, &where, &store);
+    assert_in_range(t->walk_base_cycles + t->read_near_cycles, 99, 101);
+    assert_in_range(t->walk_base_cycles + t->read_far_cycles, 200, 202);
+    assert_in_range(t->near_lines, 5500, 6300); /* three quarters of the 8192 lines of 256 MiB                            */
+    assert_int_equal(t->costs.mhz, 3500);
+    assert_int_equal(t->costs.memory_cycles, 350);
+    assert_int_equal(t->costs.fault_cycles * 10000 + t->costs.zero_cycles, 20000300);
+
+    c.at[3].walk = 50; /* its huge pages were none */
+    apply("skylake");
+    apply_costs(&c, &r, &where, &store);
+    assert_int_equal(t->costs.memory_cycles, 300);
+    assert_in_range(t->walk_base_cycles + t->read_far_cycles, 128, 132);
+
+    c.huge = false;
+    apply("skylake");
+    apply_costs(&c, &r, &where, &store);
+    assert_null(t->costs.source);
+}
+
 static void measured_arrays(void **state)
 {
     const struct mmu_profile *p;
@@ -201,7 +233,7 @@ static void picture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(measured_arrays), cmocka_unit_test(shared_pages),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(walks_of_large_memory), cmocka_unit_test(measured_arrays), cmocka_unit_test(shared_pages),
                                         cmocka_unit_test(what_was_not_clear), cmocka_unit_test(timing), cmocka_unit_test(picture) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
