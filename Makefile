@@ -76,7 +76,7 @@ exhaustive:
 	@sh tools/exhaustive.sh
 
 # Breaks the code on purpose, a little at a time: does a test notice?  ROOMS=machine for one room alone.
-ROOMS ?= machine kernel mpu partition segment numa cache iommu
+ROOMS ?= machine kernel mpu partition segment numa cache iommu nested
 mutate: setup
 	@sh tools/mutate.sh $(ROOMS)
 
