@@ -41,12 +41,14 @@ struct run {
 
 static const char *const outcome_name[OUTCOMES] = {
     [ORACLE_DONE] = "done", [ORACLE_PF] = "#PF", [ORACLE_GP] = "#GP", [ORACLE_SS] = "#SS", [NESTED_VIOLATION] = "EPT violation",
-    [NESTED_MISCONFIGURATION] = "EPT misconfiguration", [NESTED_PAGE_FAULT] = "nested page fault", [NESTED_LOG_FULL] = "log full", [NESTED_LOST] = "something else",
+    [NESTED_MISCONFIGURATION] = "EPT misconfiguration", [NESTED_PAGE_FAULT] = "nested page fault",
+    [NESTED_LOG_FULL] = "log full", [NESTED_LOST] = "something else",
 };
 
 static void show_seen(const char *who, const struct nested_seen *g)
 {
-    printf("    %-9s %s %" PRIx64 " address %" PRIx64 " linear %" PRIx64 " value %" PRIx64 " logged %" PRIu64 " log %" PRIx64 " data %" PRIx64 "\n      ", who,
+    printf("    %-9s %s %" PRIx64 " address %" PRIx64 " linear %" PRIx64 " value %" PRIx64 " logged %" PRIu64 " log %" PRIx64
+           " data %" PRIx64 "\n      ", who,
            outcome_name[g->raw.outcome % OUTCOMES], g->raw.error, g->raw.address, g->raw.linear, g->raw.value, g->raw.logged, g->raw.log, g->data);
     for (u32 i = 0; i < g->entries; i++)
         printf(" %" PRIx64, g->entry[i]);
@@ -247,7 +249,8 @@ static int report(const struct run *r)
     u64 failed = r->unnamed + r->digests + r->wrong_model;
     static const struct { u32 feature; const char *name; } row[] = {
         { PART_LA57, "guests of 5 levels" }, { PART_1G, "1 GiB pages" }, { NESTED_1G, "nested ones" }, { NESTED_AD, "A/D" },
-        { NESTED_EXECUTE_ONLY, "execute-only" }, { NESTED_MODES, "mode-based execute" }, { NESTED_INFO, "qualification 11:9" }, { NESTED_LOGS, "page-modification log" },
+        { NESTED_EXECUTE_ONLY, "execute-only" }, { NESTED_MODES, "mode-based execute" }, { NESTED_INFO, "qualification 11:9" },
+        { NESTED_LOGS, "page-modification log" },
     };
     printf("%s: %u address bits", r->o.way->name, r->part.maxphyaddr);
     for (u32 i = 0; i < sizeof row / sizeof *row; i++)
