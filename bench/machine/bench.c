@@ -11,14 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/x86_pte.h"
 #include "machine/batch.h"
+#include "checks.h"
 #include "nested.h"
 #include "streams.h"
 #include "walkers.h"
+#include "clock.h"
 
 #define RAM_BYTES (16ull << 20)
 #define MAX_ROUNDS 101
@@ -128,13 +129,6 @@ __attribute__((noinline)) static u64 touch(u8 *ram, const struct stream *s)
     return total;
 }
 
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static double go(struct mmu *m, u8 *ram, const struct stream *s, enum way way)
 {
     double start = now_ns();
@@ -150,18 +144,6 @@ static double go(struct mmu *m, u8 *ram, const struct stream *s, enum way way)
         batch(m, s);
     }
     return (now_ns() - start) / (double)s->n;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_size);
-    return v[n / 2];
 }
 
 /* ---- one stream ------------------------------------------------------------------------------------------------ */
@@ -263,6 +245,7 @@ int main(int argc, char **argv)
     if (!only_stream) {
         measure_walkers(rounds);
         measure_nested(rounds);
+        measure_checks(rounds);
     }
     return 0;
 }

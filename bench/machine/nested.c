@@ -2,11 +2,11 @@
  * nested.c - what a second table costs the model: misses of a guest beside misses of a host, tables in the caches of the machine
  * that runs this, with everything a walk does; and hits.  EPT, pages of 4 KiB on both sides.  Called by bench.c. */
 #include "nested.h"
+#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "arch/ept.h"
 #include "arch/x86_pte.h"
@@ -21,25 +21,6 @@
 #define PAGES 8192u
 #define HOT_PAGES 16u
 #define ROUNDS_MOST 101
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_size);
-    return v[n / 2];
-}
 
 static u64 get(const u8 *ram, u64 pa)
 {

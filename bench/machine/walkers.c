@@ -3,10 +3,10 @@
  * beside one written by hand for 4-level paging on one part.  Both find the entry, judge presence and reserved bits, combine
  * rights and say what may be accessed; neither touches TLBs, A or D.  Called by bench.c. */
 #include "walkers.h"
+#include "clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "arch/x86_pte.h"
 #include "machine/access.h"
@@ -83,19 +83,6 @@ __attribute__((noinline)) static bool by_machine(const struct mmu *m, const stru
 }
 
 /* ---- measuring ------------------------------------------------------------------------------------------------------ */
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static u64 walk_all(const struct mmu *m, const u8 *ram, const u64 *record, bool machine)
 {
