@@ -3,24 +3,15 @@
  * once, by create.c.  VT-d 9.8; the rows are arch/vtd_sl_fields.def. */
 #include "internal.h"
 
+#include "machine/fields.h"
+
 struct facts { unsigned m, leaf_low; bool large_2m, large_1g, snoop; };
-
-enum form { T = 1, L = 2, B = T | L };
-
-static u64 bits(unsigned low, unsigned high)
-{
-    return high < low ? 0 : (~(u64)0 >> (63 - (high - low))) << low;
-}
 
 static u64 claimed(const struct facts *f, int level, enum form form)
 {
     u64 mask = 0;
 
-#define FIELD(name, low, high, first, last, forms, condition, meaning) \
-    if (level >= (first) && level <= (last) && ((forms) & form) && (condition)) \
-        mask |= bits(low, high);
 #include "arch/vtd_sl_fields.def"
-#undef FIELD
     return mask;
 }
 

@@ -4,6 +4,7 @@
 #include "machine/mode.h"
 
 #include "arch/x86_pte.h"
+#include "machine/fields.h"
 #include "machine/tlb.h"
 
 /* What the conditions of x86_pte_fields.def may ask. */
@@ -16,22 +17,11 @@ struct facts {
     bool pdpte;           /* the entry is a PDPTE of PAE paging (table 4-8)                                       */
 };
 
-enum form { T = 1, L = 2, B = T | L };
-
-static u64 bits(unsigned low, unsigned high)
-{
-    return high < low ? 0 : (~(u64)0 >> (63 - (high - low))) << low;
-}
-
 /* All bits that some row claims. */
 static u64 claimed(const struct facts *f, int level, enum form form)
 {
     u64 mask = 0;
-#define FIELD(name, low, high, first, last, forms, condition, meaning) \
-    if (level >= (first) && level <= (last) && ((forms) & form) && (condition)) \
-        mask |= bits(low, high);
 #include "arch/x86_pte_fields.def"
-#undef FIELD
     return mask;
 }
 

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * nested_mode.c - EPT as masks of the walker (mode.h), built when a guest is entered.  NPT needs nothing: its entries are those
  * of x86-64 under the host's registers.  SDM3 28.2.2, 28.2.3.1; the rows are arch/ept_fields.def. */
+#include "machine/fields.h"
 #include "machine/guest.h"
 
 struct facts { unsigned m, leaf_low; bool page2m, page1g; };
 
-enum form { T = 1, L = 2, B = T | L };
-
-static u64 bits(unsigned low, unsigned high)
-{
-    return high < low ? 0 : (~(u64)0 >> (63 - (high - low))) << low;
-}
-
 static u64 claimed(const struct facts *f, int level, enum form form)
 {
     u64 mask = 0;
-#define FIELD(name, low, high, first, last, forms, condition, meaning) \
-    if (level >= (first) && level <= (last) && ((forms) & form) && (condition)) \
-        mask |= bits(low, high);
 #include "arch/ept_fields.def"
-#undef FIELD
     return mask;
 }
 
