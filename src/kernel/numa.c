@@ -191,33 +191,40 @@ static bool misplaced(const struct proc *p, u64 start, u64 end, u64 nodes)
     return false;
 }
 
-static bool all_mapped(struct mm *mm, u64 start, u64 end)
+/* queue_pages_range(): from the first address on, a hole or a page that is elsewhere, whichever comes first. */
+static long judge_range(const struct proc *p, u64 start, u64 end, u64 nodes, bool strict)
 {
-    for (const struct vma *v; start < end; start = v->end)
-        if (!(v = vma_at(mm, start)))
-            return false;
-    return true;
+    for (const struct vma *v; start < end; start = v->end) {
+        if (!(v = vma_at(p->mm, start)))
+            return -MM_EFAULT;
+        if (strict && misplaced(p, start, v->end < end ? v->end : end, nodes))
+            return -MM_EIO;
+    }
+    return 0;
 }
 
 long mm_mbind(struct proc *p, u64 addr, u64 len, int mode, u64 nodes, unsigned flags)
 {
     const u64 end = addr + page_up(len);
     u16 policy;
+    long r;
 
     kernel_enter(p);
     if (flags & ~(unsigned)MM_MPOL_MF_STRICT || addr & PAGE_MASK_LOW || end < addr || !make_policy(p->k, mode, nodes, &policy))
         return -MM_EINVAL;
     if (end == addr)
         return 0;
-    if (mode == MM_MPOL_DEFAULT ? !vma_overlap(p->mm, addr, end) : !all_mapped(p->mm, addr, end))
-        return -MM_EFAULT;
-    if (flags & MM_MPOL_MF_STRICT && mode != MM_MPOL_DEFAULT && misplaced(p, addr, end, nodes))
-        return -MM_EIO;
+    if (mode == MM_MPOL_DEFAULT)      /* holes, and where pages are, do not matter then                                  */
+        r = vma_overlap(p->mm, addr, end) ? 0 : -MM_EFAULT;
+    else
+        r = judge_range(p, addr, end, nodes, flags & MM_MPOL_MF_STRICT);
+    if (r)
+        return r;
     for (struct vma *v; addr < end && (v = vma_overlap(p->mm, addr, end)); ) {
         const u64 at = addr > v->start ? addr : v->start, stop = v->end < end ? v->end : end;
         const u64 to = (v->flags & ~VM_POLICY) | (u64)policy << VM_POLICY_SHIFT;
-        const long r = to == v->flags ? 0 : vma_modify(&v, at, stop, to);
 
+        r = to == v->flags ? 0 : vma_modify(&v, at, stop, to);
         if (r)
             return r;
         addr = stop;

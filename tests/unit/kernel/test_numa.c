@@ -193,6 +193,8 @@ static void refusals(void **state)
     bench_write(&b, A);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EIO);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_BIND, 3, MM_MPOL_MF_STRICT), 0);
+    assert_int_equal(mm_mbind(b.p, A, 5 * PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EIO); /* before the hole      */
+    assert_int_equal(mm_mbind(b.p, A - PG, 2 * PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EFAULT);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_LOCAL, 0, MM_MPOL_MF_STRICT), -MM_EIO); /* on none of no nodes     */
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_PREFERRED, 3, MM_MPOL_MF_STRICT), 0);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_DEFAULT, 0, MM_MPOL_MF_STRICT), 0);
@@ -213,6 +215,7 @@ static void no_such_nodes(void **state)
     struct kernel_config cfg;
     kernel_config_init(&cfg);
     bench_start(&b, NODES, NODES * NODE_BYTES, &cfg, 0);
+    assert_false(kernel_set_nodes(b.k, &n));
     proc_free(b.p);
     n.end[1] += PG;
     assert_false(kernel_set_nodes(b.k, &n));
@@ -280,6 +283,8 @@ static void a_full_node(void **state)
         page++;
     assert_int_equal(node(page), 1); /* as near as 3, and the lower number                                          */
     assert_true(page > NODE_BYTES / PG - 64);
+    assert_int_equal(mm_mbind(b.p, A, 3 * NODE_BYTES, MM_MPOL_PREFERRED_MANY, 1 << 2, 0), 0);
+    assert_int_equal(touched(2, ++page), 1);
     assert_int_equal(mm_mbind(b.p, A, 3 * NODE_BYTES, MM_MPOL_BIND, 1 << 2, 0), 0);
     assert_true(bench_on(&b, 2, A + (page + 1) * PG, 'w') < 0);
     assert_int_equal(mm_munmap(b.p, A, 3 * NODE_BYTES), 0);
