@@ -30,7 +30,7 @@ struct run {
     struct part part;
     struct layout layout;
     struct nested_engine *model;
-    struct told told[BLOCK];    /* of the block so far                                                               */
+    struct told told[BLOCK * NESTED_STEPS]; /* of the block so far                                                   */
     u32 tolds, taken;
     u64 next, digest;
     u64 cases, accesses, named[NAMES], unnamed, digests, wrong_model;
@@ -142,7 +142,7 @@ static void finish_block(struct run *r, u64 last, u64 digest)
 static bool keep(struct run *r, const u64 *w, u32 n)
 {
     struct told *t = &r->told[r->tolds];
-    if (r->tolds++ == BLOCK || n < TOLD_WORDS)
+    if (r->tolds++ == BLOCK * NESTED_STEPS || n < TOLD_WORDS)
         return false;
     *t = (struct told){ w[0], (u32)w[1], { { w[2], w[3], w[4], w[5], w[6], w[7], w[8] }, w[9], { 0 }, n - TOLD_WORDS } };
     memcpy(t->got.entry, w + TOLD_WORDS, (n - TOLD_WORDS) * sizeof *w);
