@@ -35,10 +35,11 @@ BEGIN {
     allow["src/capture"] = public "|base/.*|trace/ring[.]h|(pub_tool_|lib(vex|vex_.*)|valgrind|vki/).*[.]h"
     # What a public header may see: those below it only.
     below["types"] = "none"
-    below["mmu"] = below["mpu"] = below["partition"] = below["iommu"] = below["hw"] = below["trace"] = below["linux_mm"] = "types"
+    below["mmu"] = below["mpu"] = below["partition"] = below["iommu"] = below["hw"] = below["linux_mm"] = "types"
     below["nested"] = below["profile"] = below["cache"] = below["segment"] = below["numa"] = "types|mmu"
     below["kernel"] = "types|hw|linux_mm"
     below["dma"] = "types|hw|linux_mm|kernel"
+    below["trace"] = "types|hw|linux_mm|kernel"
     below["results"] = "types|cache|hw|linux_mm|kernel|mmu|trace|sim"
     below["sim"] = "types|cache|hw|linux_mm|kernel|mmu|nested|trace"
     freestanding = "^(include/pagewalk|arch|src/base|src/machine|src/mpu|src/partition|src/iommu|src/cache|src/segment|src/numa|src/kernel|src/sim)$"
