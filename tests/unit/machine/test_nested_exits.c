@@ -60,6 +60,35 @@ static void page_entries(void **state)
     }
 }
 
+/* Bits that must be zero, by level and form (rule 128); bit 7 of a last-level entry is nobody's. */
+static void reserved_bits(void **state)
+{
+    (void)state;
+    static const struct { unsigned level; u64 bits; bool misconfigured; } rows[] = {
+        { 3, EPT_PS, true }, { 3, 1 << 3, true }, { 2, 1 << 3, true }, { 1, 1 << 6, true }, { 0, EPT_PS, false },
+        { 2, EPT_PS | EPT_WB | 1 << 13, true }, { 1, EPT_PS | EPT_WB | 1 << 12, true }, { 1, EPT_PS | EPT_WB | 1 << 20, true },
+        { 1, EPT_PS | EPT_WB | 0xe00, false }, { 0, (u64)1 << 46, true }, { 1, (u64)1 << 51, true }, { 0, (u64)1 << 62, false },
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct nested_box n;
+        nested_prepare(&n, false);
+        n.b.cfg.maxphyaddr = 46;
+        nested_make(&n);
+        guest_map(&n, VA, 0, PAGE_GPA, PTE_ALL);
+        nested_map(&n, PAGE_GPA + ((u64)1 << 40), 0, PAGE_PA); /* in tables of its own */
+        mmu_poke(n.b.m, guest_entry_at(&n, VA, 0), (PAGE_GPA + ((u64)1 << 40)) | PTE_ALL);
+        u64 at = nested_entry(&n, PAGE_GPA + ((u64)1 << 40), rows[i].level), e = mmu_peek(n.b.m, at);
+        bool leaf = rows[i].level && rows[i].level < 3 && rows[i].bits & EPT_PS;
+        mmu_poke(n.b.m, at, (leaf ? e & EPT_ALL : e) | rows[i].bits);
+        guest_enter(&n);
+        if (rows[i].misconfigured)
+            assert_int_equal(guest_exit(&n, VA, MMU_LOAD)->reason, MMU_EXIT_EPT_MISCONFIG);
+        else
+            assert_int_equal(box_do(&n.b, VA, MMU_LOAD).status, MMU_OK);
+        box_end(&n.b);
+    }
+}
+
 /* Execute-only pages: fetched, and fetched again from the first level; never read.  A part without them misconfigures. */
 static void execute_only(void **state)
 {
@@ -318,7 +347,7 @@ static void grown_and_shrunk(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(page_entries), cmocka_unit_test(execute_only), cmocka_unit_test(mode_based), cmocka_unit_test(table_entries),
+    cmocka_unit_test(page_entries), cmocka_unit_test(reserved_bits), cmocka_unit_test(execute_only), cmocka_unit_test(mode_based), cmocka_unit_test(table_entries),
     cmocka_unit_test(npt_page), cmocka_unit_test(who_comes_first), cmocka_unit_test(marks_and_log), cmocka_unit_test(pdptes),
     cmocka_unit_test(unpaged), cmocka_unit_test(guards), cmocka_unit_test(grown_and_shrunk),
 };
