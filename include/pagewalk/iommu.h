@@ -61,8 +61,8 @@ enum iommu_reg {
     IOMMU_IEADDR = 0xa8, IOMMU_IEUADDR = 0xac, IOMMU_IQERCD = 0xb0, IOMMU_IVA = 0xf0, IOMMU_IOTLB = 0xf8, IOMMU_FRCD = 0x220,
 };
 
-/* A whole register, or (4 bytes) a half of one of 8.  What a command does is done when the call returns.  Writing the upper
- * half of CCMD or IOTLB gives the command.  false: there is no such register; nothing has changed. */
+/* A whole register, or (4 bytes) a half of one of 8.  What a command does is done when the call returns.  The
+ * upper halves of CCMD and IOTLB have the bit that commands.  false: there is no such register; nothing has changed. */
 bool iommu_write(struct iommu *m, u32 reg, unsigned bytes, u64 value);
 bool iommu_read(const struct iommu *m, u32 reg, unsigned bytes, u64 *value);
 

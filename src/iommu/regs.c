@@ -74,7 +74,7 @@ static const struct { u64 writable, cleared; u16 offset; u8 bytes; } registers[R
 #include "arch/vtd_regs.def"
 #undef REG
 
-/* What a write does beyond changing bits; of registers of 8 bytes, a write of their upper half. */
+/* What a write does beyond changing bits. */
 static void (*const effects[REGISTERS])(struct iommu *m) = {
     [R_CCMD] = context_command, [R_IOTLB] = iotlb_command, [R_FSTS] = fault_status_changed, [R_FECTL] = fault_event_unmasked,
     [R_IQT] = queue_run, [R_ICS] = completion_serviced, [R_IECTL] = completion_event_unmasked,
@@ -143,7 +143,7 @@ bool iommu_write(struct iommu *m, u32 offset, unsigned bytes, u64 value)
     m->reg[i] = ((m->reg[i] & ~writable) | (value << shift & writable)) & ~(value << shift & registers[i].cleared);
     if (i == R_GCMD)
         command(m, value);
-    else if (effects[i] && (bytes == registers[i].bytes || shift || i == R_IQT))
+    else if (effects[i])
         effects[i](m);
     return true;
 }

@@ -344,6 +344,7 @@ static void caching_mode_keeps_what_is_wrong(void **state)
     assert_true(iommu_iotlb(f->m, 0, &e) && e.reason == IOMMU_NO_READ && !e.rights && e.domain == 5);
     set(f, IOMMU_IVA, 8, 0x2000);
     set(f, IOMMU_IOTLB, 8, 1ull << 63 | 3ull << 60 | 5ull << 32);
+    assert_int_equal(get(f, IOMMU_IOTLB, 8) >> 57, 3 << 3 | 3);
     assert_true(request(f, 0x2000, IOMMU_WRITE));
     poke(f, 0x5018, 0xb801); /* read-only: the refused write is not kept, a read goes through and is               */
     assert_false(iommu_translate(f->m, device, 0x3000, IOMMU_WRITE, &r));
