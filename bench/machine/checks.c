@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * checks.c - what an access costs on the machines beside the MMU: memory protection units, and segments in front of paging.  Each
- * beside mmu_translate() for a page that hits the first level, interleaved round by round. */
+ * checks.c - what an access costs on the machines beside the MMU: memory protection units, segments in front of paging, an IOMMU.
+ * Each beside mmu_translate() for a page that hits the first level, interleaved round by round. */
 #include "checks.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
+#include "pagewalk/iommu.h"
 #include "pagewalk/mpu.h"
 #include "pagewalk/segment.h"
 
@@ -18,6 +19,7 @@ static u8 *ram;
 static struct mmu *m;
 static struct mpu v7, v8;
 static struct seg seg;
+static struct iommu *iommu, *iommu_small; /* the second has an IOTLB of one entry                                 */
 static u64 sink;
 
 static void make_machine(void)
@@ -51,6 +53,28 @@ static void make_mpu(struct mpu *u, enum mpu_arch arch)
         mpu_set_region(u, i, &w);
     }
     mpu_write(u, MPU_CTRL, CTRL_ENABLE);
+}
+
+/* Bus 0, device 0: 64 pages of 4 KiB by three levels of tables. */
+static struct iommu *make_iommu(u8 ways)
+{
+    struct iommu_config cfg = iommu_default(ram, RAM_BYTES);
+    struct iommu *made;
+    size_t bytes;
+
+    cfg.iotlb_ways = ways;
+    cfg.iotlb_sets = ways > 1 ? cfg.iotlb_sets : 1;
+    bytes = (iommu_bytes(&cfg) + 63) & ~(size_t)63;
+    made = iommu_create(aligned_alloc(64, bytes), bytes, &cfg);
+    for (u64 i = 0; i < 4; i++)
+        mmu_poke(m, 0x20000 + 0x1000 * i, (0x21000 + 0x1000 * i) | (i == 0 || i == 1 ? 1 : 3));
+    mmu_poke(m, 0x21008, 1 | 7 << 8);    /* three levels, domain 7                                                  */
+    for (u64 i = 0; i < 64; i++)
+        mmu_poke(m, 0x24000 + 8 * i, (0x40000 + 0x1000 * i) | 3);
+    iommu_write(made, IOMMU_RTADDR, 8, 0x20000);
+    iommu_write(made, IOMMU_GCMD, 4, 1u << 30);
+    iommu_write(made, IOMMU_GCMD, 4, 1u << 31);
+    return made;
 }
 
 static void hits(u32 i)
@@ -92,6 +116,16 @@ static void seg_reload(u32 i)
     sink += r.vector;
 }
 
+static void iommu_one(struct iommu *x, u64 iova)
+{
+    struct iommu_result r;
+    iommu_translate(x, 0, iova, IOMMU_READ, &r);
+    sink += r.pa;
+}
+
+static void iommu_hit(u32 i) { iommu_one(iommu, i * 8 & 0x7ff8); }
+static void iommu_walk(u32 i) { iommu_one(iommu_small, (u64)i % 64 << 12); }
+
 static double time_of(void (*one)(u32 i))
 {
     const double start = now_ns();
@@ -106,12 +140,15 @@ void measure_checks(int rounds)
     static const struct { const char *name; void (*one)(u32 i); } rows[] = {
         { "MPU, Armv7-M, 8 of 16 regions", mpu_v7 }, { "MPU, Armv8-M, 8 of 16 regions", mpu_v8 },
         { "segment: limit, type, base", seg_only }, { "segment, then a hit of the TLB", seg_one }, { "segment register loaded from its table", seg_reload },
+        { "IOMMU: a request, IOTLB hit", iommu_hit }, { "IOMMU: a request, walk of three levels", iommu_walk },
     };
     double check[ROUNDS_MOST], hit[ROUNDS_MOST], ratio[ROUNDS_MOST];
 
     make_machine();
     make_mpu(&v7, MPU_V7M);
     make_mpu(&v8, MPU_V8M);
+    iommu = make_iommu(4);
+    iommu_small = make_iommu(1);
     rounds = rounds < ROUNDS_MOST ? rounds : ROUNDS_MOST;
     printf("\n| a check | ns | `mmu_translate()`, hit: ns | check : hit |\n|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -122,6 +159,8 @@ void measure_checks(int rounds)
         }
         printf("| %s | %.1f | %.1f | %.2f |\n", rows[i].name, median(check, rounds), median(hit, rounds), median(ratio, rounds));
     }
+    free(iommu);
+    free(iommu_small);
     free(m);
     free(ram);
 }
