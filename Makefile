@@ -5,7 +5,7 @@
 #   make test-bare   both, and every test, on a Debian where nothing is installed (root; debootstrap)
 #   make bench   what `pagewalk run` costs           make bench-machine   what the machine alone costs
 #   make bench-kernel   the memory manager beside the host's
-#   make validate   what `pagewalk whatif` predicts of huge pages beside what happens on this machine (some minutes)
+#   make validate [VALIDATE="--rounds 3 chase"]   predicted effects of huge pages beside measured ones (long)
 #   make mmfuzz [SEEDS=1-5000 OPS=2000 MMFUZZ=--smaps]   ten million memory operations, this kernel's and the model's compared
 #   make test-kernels [SEEDS=1-40]   the same and its neighbours on Debian's kernels, in virtual machines
 #   make test-cluster   a sweep run by GNU parallel and as a Slurm array, on this machine (root)
