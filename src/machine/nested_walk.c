@@ -222,11 +222,11 @@ static bool mark(struct guest_access *g, const struct nested_ask *ask, struct wa
         return true;
     if (n->logs && (u16)(n->pml_index - g->would_log) >= 512)
         return false;
-    g->marked += (u32)__builtin_popcount(missing);
     bool dirtied = !(w->entry[w->last] & n->dirty) && marked(n, ask, w, w->last) & n->dirty;
     for (; missing; missing &= missing - 1) {
         u32 level = (u32)__builtin_ctz(missing);
         w->entry[level] = marked(n, ask, w, level);
+        g->marked++;
         if (g->live)
             phys_write(g->m, w->pa[level], w->entry[level]);
     }

@@ -227,6 +227,10 @@ static void marks_and_log(void **state)
         assert_int_equal(mmu_peek(n.b.m, log + 507 * 8), PAGE_GPA);
         assert_int_equal(mmu_peek(n.b.m, nested_entry(&n, PAGE_GPA, 0)) & d, d);
         assert_int_equal(box_do(&n.b, VA, MMU_STORE).by, MMU_BY_L1);
+        mmu_poke(n.b.m, nested_entry(&n, PAGE_GPA, 0), mmu_peek(n.b.m, nested_entry(&n, PAGE_GPA, 0)) & ~a);
+        mmu_invlpg(n.b.m, 0, VA);
+        assert_int_equal(box_do(&n.b, VA, MMU_STORE).status, MMU_OK); /* A is set, D was: nothing to log */
+        assert_int_equal(mmu_peek(n.b.m, nested_entry(&n, PAGE_GPA, 0)) & a, a);
         guest_leave(&n);
         assert_int_equal(n.guest.pml_index, 506);
         n.guest.pml_index = 0xffff;
@@ -258,7 +262,7 @@ static void pdptes(void **state)
     assert_int_equal(e->info, MMU_EPTQ_READ);
     assert_int_equal(e->gpa, 0x6020);
     assert_int_equal(e->va, 0);
-    nested_map(&n, 0x6000, 0, 0x7000);
+    mmu_poke(n.b.m, nested_entry(&n, 0x6000, 0), 0x7000 | EPT_R | EPT_WB); /* a read is all it takes */
     mmu_poke(n.b.m, 0x7020, 0xe); /* not present: nothing is reserved */
     assert_true(mmu_set(n.b.m, 0, MMU_CR3, 0x6020));
     mmu_poke(n.b.m, 0x7028, X86_PTE_P | X86_PTE_RW);
@@ -288,12 +292,29 @@ static void unpaged(void **state)
         box_end(&n.b);
         begin(&n, npt, 0, 0);
         guest_map(&n, VA, 0, (u64)1 << 50, PTE_ALL);
+        nested_map(&n, 0, 0, PAGE_PA); /* where the lower 48 bits lead */
         guest_enter(&n);
         e = guest_exit(&n, VA, MMU_LOAD);
         assert_int_equal(e->gpa, (u64)1 << 50);
         assert_int_equal(e->info & 0x3f, npt ? PF_U : MMU_EPTQ_READ);
         box_end(&n.b);
     }
+}
+
+/* Without paging every address is a user's, for mode-based execute too. */
+static void unpaged_mode_based(void **state)
+{
+    (void)state;
+    struct nested_box n;
+    begin(&n, false, 0, MMU_GUEST_MBE);
+    set_page(&n, PAGE_PA | EPT_R | EPT_XU | EPT_WB);
+    n.guest.reg.cr0 = X86_CR0_PE;
+    n.guest.reg.efer = 0;
+    guest_enter(&n);
+    assert_int_equal(box_do(&n.b, PAGE_GPA, MMU_FETCH).status, MMU_OK);
+    set_page(&n, PAGE_PA | EPT_R | EPT_X | EPT_WB);
+    assert_int_equal(box_do(&n.b, PAGE_GPA, MMU_FETCH).status, MMU_EXIT);
+    box_end(&n.b);
 }
 
 /* What EPT refuses, a guest without NXE and without WP cannot have either. */
@@ -307,8 +328,13 @@ static void guards(void **state)
     n.guest.reg.cr0 &= ~X86_CR0_WP;
     guest_enter(&n);
     assert_int_equal(box_do(&n.b, VA, MMU_LOAD).status, MMU_OK);
-    assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_EXIT);
     assert_int_equal(box_do(&n.b, VA, MMU_STORE).status, MMU_EXIT);
+    assert_int_equal(box_do(&n.b, VA, MMU_STORE).status, MMU_EXIT);
+    mmu_poke(n.b.m, guest_entry_at(&n, VA, 0), mmu_peek(n.b.m, guest_entry_at(&n, VA, 0)) | X86_PTE_D);
+    assert_int_equal(box_do(&n.b, VA, MMU_LOAD).status, MMU_OK); /* dirty by the guest, kept as clean */
+    assert_int_equal(box_do(&n.b, VA, MMU_STORE).status, MMU_EXIT);
+    assert_int_equal(box_do(&n.b, VA, MMU_LOAD).status, MMU_OK);
+    assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_EXIT);
     box_end(&n.b);
     /* GMET: at CPL 0 pages with U=1 do not execute, those with U=0 are there */
     begin(&n, true, 0, MMU_GUEST_GMET);
@@ -317,6 +343,12 @@ static void guards(void **state)
     assert_int_equal(guest_exit(&n, VA, MMU_FETCH)->info, MMU_NPF_FINAL | PF_P | PF_I);
     set_page(&n, PAGE_PA | X86_PTE_P | X86_PTE_RW);
     assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_OK);
+    set_page(&n, PAGE_PA | NPT_ALL);
+    assert_true(mmu_set(n.b.m, 0, MMU_CPL, 3));
+    assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_OK); /* kept, and no use to the supervisor */
+    assert_true(mmu_set(n.b.m, 0, MMU_CPL, 0));
+    assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_EXIT);
+    set_page(&n, PAGE_PA | X86_PTE_P | X86_PTE_RW);
     assert_true(mmu_set(n.b.m, 0, MMU_CPL, 3));
     assert_int_equal(box_do(&n.b, VA, MMU_FETCH).status, MMU_EXIT);
     box_end(&n.b);
@@ -346,9 +378,32 @@ static void grown_and_shrunk(void **state)
     box_end(&n.b);
 }
 
+/* A nested translation that a load brought does not do for a store: D is missing. */
+static void cached_clean(void **state)
+{
+    (void)state;
+    for (unsigned npt = 0; npt < 2; npt++) {
+        struct nested_box n;
+        nested_prepare(&n, npt);
+        n.config.gpa_entries = n.config.gpa_ways = 8;
+        nested_make(&n);
+        n.guest.root |= npt ? 0 : EPTP_AD;
+        guest_map(&n, VA, 0, PAGE_GPA, PTE_ALL);
+        guest_map(&n, VA + 4096, 0, PAGE_GPA, PTE_ALL);
+        nested_map(&n, PAGE_GPA, 0, PAGE_PA);
+        guest_enter(&n);
+        assert_int_equal(box_do(&n.b, VA, MMU_LOAD).status, MMU_OK);
+        assert_int_equal(mmu_peek(n.b.m, nested_entry(&n, PAGE_GPA, 0)) & (npt ? X86_PTE_D : EPT_D), 0);
+        assert_int_equal(box_do(&n.b, VA + 4096, MMU_STORE).status, MMU_OK);
+        assert_int_not_equal(mmu_peek(n.b.m, nested_entry(&n, PAGE_GPA, 0)) & (npt ? X86_PTE_D : EPT_D), 0);
+        box_end(&n.b);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(page_entries), cmocka_unit_test(reserved_bits), cmocka_unit_test(execute_only), cmocka_unit_test(mode_based), cmocka_unit_test(table_entries),
     cmocka_unit_test(npt_page), cmocka_unit_test(who_comes_first), cmocka_unit_test(marks_and_log), cmocka_unit_test(pdptes),
-    cmocka_unit_test(unpaged), cmocka_unit_test(guards), cmocka_unit_test(grown_and_shrunk),
+    cmocka_unit_test(unpaged), cmocka_unit_test(unpaged_mode_based), cmocka_unit_test(guards), cmocka_unit_test(grown_and_shrunk),
+    cmocka_unit_test(cached_clean),
 };
 int main(void) { return cmocka_run_group_tests(tests, NULL, NULL); }

@@ -91,6 +91,26 @@ static void entering_and_leaving(void **state)
     }
 }
 
+/* Without a VPID a guest on the host's memory has the host's names: entering forgets what the host knew, leaving what the guest did. */
+static void no_vpid(void **state)
+{
+    (void)state;
+    struct nested_box n;
+    nested_prepare(&n, false);
+    nested_make(&n);
+    box_map(&n.b, VA, 0, PAGE_PA, PTE_ALL);
+    mmu_poke(n.b.m, box_entry_under(&n.b, 0x500000, VA, 0), (PAGE_PA + 4096) | PTE_ALL);
+    assert_int_equal(box_do(&n.b, VA, MMU_LOAD).pa, PAGE_PA);
+    n.guest.nested = MMU_NESTED_OFF;
+    n.guest.tag = 0;
+    n.guest.reg.cr3 = 0x500000;
+    guest_enter(&n);
+    assert_int_equal(box_do(&n.b, VA, MMU_LOAD).pa, PAGE_PA + 4096);
+    guest_leave(&n);
+    assert_int_equal(box_do(&n.b, VA, MMU_LOAD).pa, PAGE_PA);
+    box_end(&n.b);
+}
+
 /* INVVPID by type (rule 140): which of VA (VPID 1), the global OTHER_VA (VPID 1), VA of VPID 2 stay. */
 static void invvpid(void **state)
 {
@@ -123,6 +143,20 @@ static void invvpid(void **state)
         assert_int_equal(hits(&n, OTHER_VA), rows[i].global);
         box_end(&n.b);
     }
+}
+
+/* The hypervisor's instruction names the guest that the CPU stands in, too. */
+static void invvpid_in_guest(void **state)
+{
+    (void)state;
+    struct nested_box n;
+    begin(&n, false);
+    guest_enter(&n);
+    touch(&n);
+    assert_int_equal(mmu_invvpid(n.b.m, 0, 2, 0, 0), MMU_VM_SUCCEED);
+    assert_false(hits(&n, VA));
+    assert_true(hits(&n, VA));
+    box_end(&n.b);
 }
 
 /* INVEPT by type (rule 140): combined and guest-physical mappings of an EP4TA, whatever VPID. */
@@ -303,7 +337,7 @@ static void memory_types(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(by_the_guest), cmocka_unit_test(entering_and_leaving), cmocka_unit_test(invvpid), cmocka_unit_test(invept),
+    cmocka_unit_test(by_the_guest), cmocka_unit_test(entering_and_leaving), cmocka_unit_test(no_vpid), cmocka_unit_test(invvpid), cmocka_unit_test(invvpid_in_guest), cmocka_unit_test(invept),
     cmocka_unit_test(asids), cmocka_unit_test(splintered), cmocka_unit_test(eight_guests), cmocka_unit_test(refused),
     cmocka_unit_test(memory_types),
 };
