@@ -56,6 +56,7 @@ static bool launcher_gone(void *ctx)
 
 static void leave_signals_to_the_program(void)
 {
+    signal(SIGCHLD, SIG_IGN);        /* readers of children end when they end                                        */
     static const int left_alone[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
     for (unsigned i = 0; i < sizeof left_alone / sizeof left_alone[0]; i++)
         signal(left_alone[i], SIG_IGN);

@@ -14,10 +14,10 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,29 +179,32 @@ static void futex(u32 *word, int op, u32 value)
     syscall(SYS_futex, word, op, value, op == FUTEX_WAIT ? &twentieth : NULL, NULL, 0);
 }
 
-/* A forked child begins with all that its parent has: what was written and what was learnt of it, and so does its reader, which is
+static void answer(struct ring_head *ring, enum ring_child how)
+{
+    __atomic_store_n(&ring->child, how, __ATOMIC_RELEASE);
+    futex(&ring->child, FUTEX_WAKE, ~0u >> 1);
+}
+
+static bool asks(struct ring_head *ring) { return __atomic_load_n(&ring->child, __ATOMIC_ACQUIRE) == RING_CHILD_ASKS; }
+
+/* A forked child begins with all that its parent has: what was written and what was learnt of it.  So does its reader, which is
  * forked too. */
 static void take_child(struct packer *p, struct pack_job *job)
 {
     struct ring_head *parents = job->ring;
-    int pid = parents->child_pid, fd = parents->child_fd;
     pid_t reader;
-    bool taken;
     encode_flush(p->e);              /* what is left would be written by both                                          */
     reader = fork();
-    taken = reader > 0;
-    if (reader == 0) {
-        taken = job->child(job, pid, fd) && !encode_move(p->e, job->fd);
-        forget_last(p);
+    if (reader == 0 && job->child(job, parents->child_pid, parents->child_fd) && !encode_move(p->e, job->fd)) {
+        answer(parents, RING_CHILD_READ);
+        return;
     }
-    if (reader <= 0 || !taken) {
-        __atomic_store_n(&parents->child, taken ? RING_CHILD_READ : RING_CHILD_REFUSED, __ATOMIC_RELEASE);
-        futex(&parents->child, FUTEX_WAKE, ~0u >> 1);
-    }
-    if (reader == 0 && !taken)
+    if (reader == 0)
         _exit(1);
-    while (reader > 0 && __atomic_load_n(&parents->child, __ATOMIC_ACQUIRE) == RING_CHILD_ASKS && !waitpid(reader, NULL, WNOHANG))
+    while (reader > 0 && asks(parents) && !kill(reader, 0))
         futex(&parents->child, FUTEX_WAIT, RING_CHILD_ASKS);
+    if (asks(parents))
+        answer(parents, RING_CHILD_REFUSED);
 }
 
 /* False: no more will come. */
@@ -212,7 +215,7 @@ static bool wait_for_chunk(struct packer *p, struct pack_job *job)
         u32 published = __atomic_load_n(&r->published, __ATOMIC_ACQUIRE);
         if (published != r->taken)
             return true;
-        if (__atomic_load_n(&r->child, __ATOMIC_ACQUIRE) == RING_CHILD_ASKS) {
+        if (asks(r)) {
             take_child(p, job);
             continue;
         }

@@ -15,7 +15,7 @@ struct pack_job {
     void *ctx;
 };
 
-/* Reads until the ring is closed or its writer gone.  0, or errno.  Returns in the processes of children, too. */
+/* Children of this process are nobody's business (SIGCHLD ignored).  Reads until the ring is closed or its writer gone.  0, or errno.  Returns in the processes of children, too. */
 int pack(struct pack_job job, const char *settings);
 
 #endif

@@ -36,7 +36,7 @@ family() {
     name=$1 files=$2; shift 2
     rm -f fam.*
     "$PW" run -q --trace-children --record fam.pw -o fam.r -- "$@" > /dev/null 2> err.rec
-    same "$name: recordings" "$files" "$(ls fam.pw fam.pw.* | wc -l)"
+    same "$name: recordings" "$files" "$(ls fam.pw fam.pw.* 2> /dev/null | wc -l)"
     for r in fam.r fam.r.*; do
         [ -e "$r" ] || continue
         "$PW" replay -q -o again.r "fam.pw${r#fam.r}" || bad "$name: replay of fam.pw${r#fam.r}"
