@@ -107,7 +107,7 @@ struct iommu_result {
     u8 reason;                       /* enum iommu_reason                                                          */
     u8 by;                           /* enum iommu_by                                                              */
     u8 page_lg2;                     /* of a translated page: 12, 21 or 30                                         */
-    u8 reads;                        /* words of root, context and page tables read                                */
+    u8 reads;                        /* entries of root, context and page tables read                              */
     bool context_hit;                /* the context cache had the entry                                           */
     bool recorded;                   /* the fault is in a fault recording register                                  */
 };
@@ -139,7 +139,7 @@ u64 iommu_dma_write(struct iommu *m, u16 source, u64 iova, const void *from, u64
 
 struct iommu_stats {                 /* since creation                                                             */
     u64 requests, context_hits, context_misses, iotlb_hits, iotlb_misses;
-    u64 reads;                       /* words of root, context and page tables                                     */
+    u64 reads;                       /* entries of root, context and page tables                                   */
     u64 faults;                      /* requests refused                                                          */
     u64 recorded, collapsed, lost;   /* of these: recorded; not, for one of the same requester is pending; overflow  */
     u64 invalidations;               /* commands and descriptors that dropped something or could have               */
