@@ -191,11 +191,11 @@ static bool misplaced(const struct proc *p, u64 start, u64 end, u64 nodes)
     return false;
 }
 
-/* queue_pages_range(): from the first address on, a hole or a page that is elsewhere, whichever comes first. */
+/* queue_pages_range(): mapping by mapping, is there a hole behind it, then, is a page of it elsewhere? */
 static long judge_range(const struct proc *p, u64 start, u64 end, u64 nodes, bool strict)
 {
     for (const struct vma *v; start < end; start = v->end) {
-        if (!(v = vma_at(p->mm, start)))
+        if (!(v = vma_at(p->mm, start)) || (v->end < end && !vma_at(p->mm, v->end)))
             return -MM_EFAULT;
         if (strict && misplaced(p, start, v->end < end ? v->end : end, nodes))
             return -MM_EIO;

@@ -195,6 +195,8 @@ static void refusals(void **state)
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_BIND, 3, MM_MPOL_MF_STRICT), 0);
     assert_int_equal(mm_mbind(b.p, A, 5 * PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EIO); /* before the hole      */
     assert_int_equal(mm_mbind(b.p, A - PG, 2 * PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EFAULT);
+    bench_write(&b, A + 3 * PG);
+    assert_int_equal(mm_mbind(b.p, A + PG, 4 * PG, MM_MPOL_BIND, 2, MM_MPOL_MF_STRICT), -MM_EFAULT); /* the hole behind a mapping */
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_LOCAL, 0, MM_MPOL_MF_STRICT), -MM_EIO); /* on none of no nodes     */
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_PREFERRED, 3, MM_MPOL_MF_STRICT), 0);
     assert_int_equal(mm_mbind(b.p, A, PG, MM_MPOL_DEFAULT, 0, MM_MPOL_MF_STRICT), 0);
