@@ -227,6 +227,7 @@ static void huge_pages_are_one_entry(void **state)
     assert_true(dma_write(f, nic, m.iova + 0x212340, 9));
     assert_int_equal(guest_load(&f->g, 0x200212340), 9);
     assert_true(iommu_iotlb(f->m, 0, &e) && e.page_lg2 == 21);
+    assert_true(e.iova == m.iova + 0x200000 && e.pa == pfn_to_pa(f->page[512]));
     dma_unmap(&f->dma, &m);
     assert_false(dma_write(f, nic, m.iova + 0x212340, 10));
     mm_munmap(f->g.p, 0x200000000, 4ull << 20);

@@ -400,6 +400,21 @@ static void a_refused_request_leaves_its_context(void **state)
     assert_true(r.reason == IOMMU_BEYOND_WIDTH && r.context_hit);
 }
 
+static void what_becomes_present_needs_no_invalidation(void **state)
+{
+    struct fixture *f = *state;
+    struct iommu_result r;
+
+    assert_false(iommu_translate(f->m, device + 1, 0x2000, IOMMU_READ, &r));
+    assert_int_equal(r.reason, IOMMU_CONTEXT_NOT_PRESENT);
+    poke(f, 0x2008 + (device + 1) * 16, 0x501);
+    poke(f, 0x2000 + (device + 1) * 16, 0x3001);
+    assert_false(iommu_translate(f->m, device + 1, 0x2000, IOMMU_READ, &r));
+    assert_true(r.reason == IOMMU_NO_READ && !r.context_hit);
+    poke(f, 0x5010, 0xb003);
+    assert_true(iommu_translate(f->m, device + 1, 0x2000, IOMMU_READ, &r));
+}
+
 static void dma_by_pages(void **state)
 {
     struct fixture *f = *state;
@@ -453,7 +468,7 @@ int main(void)
         TEST(configurations_that_are_not), TEST(capabilities), TEST(registers_by_halves), TEST(commands_by_halves),
         TEST(the_root_is_taken_at_srtp), TEST(a_fault_sends_a_message), TEST(the_queue_goes_round), TEST(a_wait_may_interrupt),
         TEST(queue_errors), TEST(registers_give_way_to_the_queue), TEST(caching_mode_keeps_what_is_wrong), TEST(what_is_used_least_goes),
-        TEST(a_refused_request_leaves_its_context),
+        TEST(a_refused_request_leaves_its_context), TEST(what_becomes_present_needs_no_invalidation),
         TEST(dma_by_pages), TEST(writes_that_are_interrupts), TEST(every_reason_has_words),
     };
 
