@@ -48,6 +48,15 @@ static void put_run(struct replay *r, FILE *f, const struct pw_out *out)
     results_put_count(out, "trace.left_out", "", "", foreign_left_out(r));
 }
 
+static void put_note(const struct pw_out *out, const char *note)
+{
+    if (!note)
+        return;
+    results_put_begin(out, "row");
+    results_put_string(out, note);
+    results_put_end(out);
+}
+
 static void put_notes(const struct replay *r, const struct pw_out *out)
 {
     static const char *const columns[] = { "$note", NULL };
@@ -56,16 +65,9 @@ static void put_notes(const struct replay *r, const struct pw_out *out)
                             foreign_left_out(r) ? "Accesses to addresses that no program can have were left out." : NULL };
     results_put_table(out, "trace_notes", columns);
     for (unsigned i = 0; i < 3; i++)
-        if (note[i]) {
-            results_put_begin(out, "row");
-            results_put_string(out, note[i]);
-            results_put_end(out);
-        }
-    for (unsigned i = 0; foreign_note(foreign_of(r), i); i++) {
-        results_put_begin(out, "row");
-        results_put_string(out, foreign_note(foreign_of(r), i));
-        results_put_end(out);
-    }
+        put_note(out, note[i]);
+    for (unsigned i = 0; foreign_note(foreign_of(r), i); i++)
+        put_note(out, foreign_note(foreign_of(r), i));
 }
 
 /* ---- what the machine and the kernel did ------------------------------------------------------------------------------------ */
