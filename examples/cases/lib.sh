@@ -5,6 +5,7 @@ set -u
 unset MALLOC_PERTURB_   # set by test harnesses; fills what malloc gives, which the programs would be charged for
 here=$(cd "$(dirname "$0")" && pwd)
 PAGEWALK=${PAGEWALK:-pagewalk}
+case $PAGEWALK in */*) PAGEWALK=$(realpath "$PAGEWALK") ;; esac
 CC=${CC:-cc}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
