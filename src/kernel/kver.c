@@ -17,6 +17,7 @@ static const struct { u16 offset, since, last; } rules[] = {
     RULE(mdwe_no_inherit, 606, EVER),
     RULE(uffd_poison, 606, EVER),
     RULE(uffd_async, 607, EVER),
+    RULE(interleave_wide, 607, EVER),
     RULE(stack_nohuge, 607, EVER),
     RULE(thp_align, 607, EVER),
     RULE(uncharge_unfaulted, 607, EVER),

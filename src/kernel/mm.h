@@ -331,6 +331,7 @@ struct quirks {
     u8 batch_pages;           /* LRU batch: 31, 15 before 6.9                                                  */
     bool dontunmap_counts;    /* 6.15: MREMAP_DONTUNMAP of locked memory leaves both places in locked_vm      */
     bool mseal;               /* 6.10                                                                          */
+    bool interleave_wide;     /* 6.7: all bits of a page's offset count in interleaving; before, the low 32              */
     bool vma_lock;            /* 6.4: a fault is first tried under its mapping's lock, and that try does not count */
     bool mdwe, mdwe_no_inherit; /* 6.3, 6.6                                                                    */
     bool advise_self;         /* 6.12: process_madvise of the caller itself needs no CAP_SYS_NICE               */

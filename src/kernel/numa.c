@@ -100,6 +100,14 @@ static unsigned next_of_task(struct proc *p, u8 nodes)
     return p->interleaved = (u8)__builtin_ctz(above ? above : nodes);
 }
 
+/* Of the page that is placed, in what is mapped. */
+static u64 offset_in(const struct kernel *k, const struct vma *v)
+{
+    const u64 offset = v->pgoff + ((k->placing->addr - v->start) >> PAGE_LG2);
+
+    return k->q.interleave_wide ? offset : (u32)offset;
+}
+
 /* Where to begin, and which nodes come first; `only`: no others. */
 struct place { unsigned first; u8 nodes; bool only; };
 
@@ -114,10 +122,7 @@ static struct place place_of(struct kernel *k, unsigned order, enum frame_kind k
     case MM_MPOL_PREFERRED: return (struct place){ .first = (unsigned)__builtin_ctz(nodes) };
     case MM_MPOL_BIND: return (struct place){ .first = local, .nodes = nodes, .only = true };
     case MM_MPOL_PREFERRED_MANY: return (struct place){ .first = local, .nodes = nodes };
-    case MM_MPOL_INTERLEAVE:
-        if (!of_mapping)
-            return (struct place){ .first = next_of_task(k->actor, nodes) };
-        return (struct place){ .first = nth_node(nodes, (v->pgoff + ((k->placing->addr - v->start) >> PAGE_LG2)) >> order) };
+    case MM_MPOL_INTERLEAVE: return (struct place){ .first = of_mapping ? nth_node(nodes, offset_in(k, v) >> order) : next_of_task(k->actor, nodes) };
     default: return (struct place){ .first = local };
     }
 }

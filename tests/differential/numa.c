@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "pagewalk/sim.h"
@@ -98,6 +99,16 @@ static void *sparse(size_t bytes)
     return mmap(NULL, bytes, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
+static u32 host_version(void)
+{
+    unsigned major = 6, minor = 18;
+    struct utsname u;
+
+    if (!uname(&u))
+        sscanf(u.release, "%u.%u", &major, &minor);
+    return major * 100 + minor;
+}
+
 static void start_model(void)
 {
     const struct mmu_profile *cpu = mmu_profile_find("skylake");
@@ -106,6 +117,7 @@ static void start_model(void)
     size_t bytes;
 
     kernel_config_init(&cfg.kernel);
+    cfg.kernel.version = host_version();
     cfg.machine.ram = sparse(cfg.machine.ram_bytes);
     bytes = sim_bytes(&cfg);
     sim = sim_create(sparse(bytes), bytes, &cfg);
