@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "cli/replay_settings.h"
 #include "probe/resolve.h"
-#include "trace/decode.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -244,13 +243,11 @@ static char *folder_of(const char *file)
     return whole;
 }
 
-/* value NULL: any. */
-static bool has(const struct sweep_spec *s, const char *name, const char *value)
+static bool has(const struct sweep_spec *s, const char *name)
 {
     for (unsigned i = 0; i < s->settings; i++)
-        for (size_t v = 0; !strcmp(s->setting[i].name, name) && v < s->setting[i].value.n; v++)
-            if (!value || !strcmp(s->setting[i].value.word[v], value))
-                return true;
+        if (!strcmp(s->setting[i].name, name))
+            return true;
     return false;
 }
 
@@ -261,15 +258,10 @@ static bool complete(struct reading *r)
         say("%s names no recording", r->file);
         return false;
     }
-    if (has(s, "pages", NULL) && has(s, "thp", NULL)) {
+    if (has(s, "pages") && has(s, "thp")) {
         say("%s sets both pages and thp, which say the same", r->file);
         return false;
     }
-    for (size_t i = 0; has(s, "pages", "1g") && i < s->recording.n; i++)
-        if (decode_is_recording(s->recording.word[i])) {
-            say("%s sets pages 1g, which is for traces of other tools; %s is a recording of pagewalk", r->file, s->recording.word[i]);
-            return false;
-        }
     if (!s->results)
         s->results = from_folder(r, "sweep.results");
     return s->results || no_memory();
