@@ -11,6 +11,7 @@ docs/accuracy.md.  Exit status 0: measured; whether the aims were met is said, n
 import ctypes
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -258,6 +259,10 @@ def main():
     programs = [p for p in PROGRAMS if not wanted or p.name in wanted]
     with tempfile.TemporaryDirectory(prefix="pagewalk-validate.") as directory:
         work = Work(build, directory)
+        for program in programs:
+            if not shutil.which(program.command(work, 0)[0]):
+                print("skip: %s: %s is missing" % (program.name, program.command(work, 0)[0]))
+        programs = [p for p in programs if shutil.which(p.command(work, 0)[0])]
         subprocess.run([work.pagewalk, "probe", "-o", work.profile], stdout=subprocess.DEVNULL, check=True)
         seen = measure(work, programs, rounds)
         predictions = {p.name: predict(work, p, seen[p.name][0]) for p in programs}
