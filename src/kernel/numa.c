@@ -84,10 +84,20 @@ bool kernel_set_nodes(struct kernel *k, const struct mm_nodes *n)
 
 /* ---- placing ---------------------------------------------------------------------------------------------------------- */
 
+/* Not the builtin, which is a call of the compiler's library where there is no such instruction. */
+static unsigned count_nodes(u8 nodes)
+{
+    unsigned n = 0;
+
+    for (; nodes; nodes &= nodes - 1u)
+        n++;
+    return n;
+}
+
 /* The n-th of the nodes named. */
 static unsigned nth_node(u8 nodes, u64 n)
 {
-    n %= (unsigned)__builtin_popcount(nodes);
+    n %= count_nodes(nodes);
     while (n--)
         nodes &= nodes - 1u;
     return (unsigned)__builtin_ctz(nodes);
