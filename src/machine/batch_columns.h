@@ -67,7 +67,7 @@ COLUMNS u32 filter(struct batch *b, const u64 *record, u32 n, u32 sets, u64 *las
         }
         __m512i through = _mm512_ternarylogic_epi64(back, _mm512_srli_epi64(back, 1), known, 0xf8);
         __mmask8 vouched = _mm512_test_epi64_mask(_mm512_mask_mov_epi64(through, first, known), longs(VOUCHED));
-        u32 stays = here & ~(hit & (~store | vouched));
+        u32 stays = bits_of((__mmask8)(here & ~(hit & (~store | vouched))));
         _mm256_storeu_si256((__m256i *)(b->list + kept), _mm256_maskz_compress_epi32((__mmask8)stays, number));
         kept += (u32)__builtin_popcount(stays);
         /* Row s, byte i: record i goes to set s; the last of a row is the new word of the table. */

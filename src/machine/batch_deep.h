@@ -33,7 +33,7 @@ ALWAYS u32 row_pass(const struct rows *r, u32 set, u32 tag, u32 last, u32 *gone,
     u8 *ways = r->ways[set].way;
     __m512i old = _mm512_load_si512(row), fresh = _mm512_set1_epi32((int)tag);
     __m128i places = _mm_load_si128((const __m128i *)ways);
-    u32 found = _mm512_cmpeq_epi32_mask(old, fresh), at = found | last, moved = at ^ (at - 1), place = (u32)__builtin_ctz(at);
+    u32 found = bits16_of(_mm512_cmpeq_epi32_mask(old, fresh)), at = found | last, moved = at ^ (at - 1), place = (u32)__builtin_ctz(at);
     *gone = row[place];
     *way = ways[place];
     *miss = !found;
@@ -236,7 +236,7 @@ ALWAYS u32 judge(const struct hot *hot, struct batch *b, const u64 *record, cons
         _mm512_store_si512(w->data + i, data);
         w->marks[i / LANES] |= wanted & lacks_marks(e, stores);
         if (RARE(unusual)) {
-            bad = w->event[i + (u32)__builtin_ctz(unusual)];
+            bad = w->event[i + (u32)__builtin_ctz(bits_of(unusual))];
             break;
         }
     }

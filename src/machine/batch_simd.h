@@ -45,10 +45,26 @@ static inline bool record_odd(u64 r, u32 va_bits)
 /* ---- AVX-512 ----------------------------------------------------------------------------------------------------- */
 #if defined __AVX512F__
 
+/* A mask as a number.  Not by conversion: gcc 12 extends a mask that it has to keep in memory by storing its 8 or 16 bits and
+ * loading 32. */
+static inline u32 bits_of(__mmask8 mask)
+{
+    u32 bits;
+    __asm__("kmovb %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+
+static inline u32 bits16_of(__mmask16 mask)
+{
+    u32 bits;
+    __asm__("kmovw %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+
 static inline u32 lanes_match(const u64 *lane, u64 want)
 {
     __m512i differs = _mm512_xor_si512(_mm512_load_si512(lane), _mm512_set1_epi64((long long)want));
-    return _mm512_testn_epi64_mask(differs, _mm512_set1_epi64((long long)(~(u64)0 << LANE_PAGE_SHIFT)));
+    return bits_of(_mm512_testn_epi64_mask(differs, _mm512_set1_epi64((long long)(~(u64)0 << LANE_PAGE_SHIFT))));
 }
 
 static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
@@ -61,12 +77,12 @@ static inline void lanes_front(u64 *lane, u32 last, u64 fresh)
 static inline u32 tags_match(const u64 *tag, u32 all, u64 want)
 {
     if (all == 15)
-        return _mm256_cmpeq_epi64_mask(_mm256_loadu_si256((const __m256i *)tag), _mm256_set1_epi64x((long long)want));
+        return bits_of(_mm256_cmpeq_epi64_mask(_mm256_loadu_si256((const __m256i *)tag), _mm256_set1_epi64x((long long)want)));
     __m512i w = _mm512_set1_epi64((long long)want);
-    u32 found = _mm512_mask_cmpeq_epi64_mask((__mmask8)all, w, _mm512_maskz_loadu_epi64((__mmask8)all, tag));
+    u32 found = bits_of(_mm512_mask_cmpeq_epi64_mask((__mmask8)all, w, _mm512_maskz_loadu_epi64((__mmask8)all, tag)));
     if (all >> 8) {
         __mmask8 rest = (__mmask8)(all >> 8);
-        found |= (u32)_mm512_mask_cmpeq_epi64_mask(rest, w, _mm512_maskz_loadu_epi64(rest, tag + 8)) << 8;
+        found |= bits_of(_mm512_mask_cmpeq_epi64_mask(rest, w, _mm512_maskz_loadu_epi64(rest, tag + 8))) << 8;
     }
     return found;
 }
@@ -85,7 +101,7 @@ static inline void tags_put(u64 *tag, u32 all, u32 way, u64 value)
 static inline bool near_front(u64 *set, u64 line)
 {
     __m256i l = _mm256_loadu_si256((const __m256i *)set), want = _mm256_set1_epi64x((long long)line);
-    u32 found = _mm256_cmpeq_epi64_mask(l, want);
+    u32 found = bits_of(_mm256_cmpeq_epi64_mask(l, want));
     __mmask8 moved = (__mmask8)(found ^ (found - 1));
     _mm256_storeu_si256((__m256i *)set, _mm256_mask_alignr_epi64(l, moved, l, want, 3));
     return found;
@@ -102,11 +118,11 @@ static inline u32 list_changes(const u64 *record, u32 from, u32 to, struct layou
         __mmask8 here = to - i >= 8 ? 0xff : (__mmask8)((1u << (to - i)) - 1);
         __m512i now = _mm512_maskz_loadu_epi64(here, record + i), matter = _mm512_ternarylogic_epi64(now, but_store, page, 0xa8);
         __m512i one = _mm512_xor_si512(now, _mm512_maskz_loadu_epi64(here, record + i - 1));
-        u32 changed = _mm512_mask_test_epi64_mask(here, one, matter);
+        u32 changed = bits_of(_mm512_mask_test_epi64_mask(here, one, matter));
         if (!changed)
             continue;
         __m512i two = _mm512_xor_si512(now, _mm512_maskz_loadu_epi64(here, record + i - 2));
-        changed &= (u32)_mm512_test_epi64_mask(two, matter) | (u32)_mm512_testn_epi64_mask(one, sets);
+        changed &= bits_of(_mm512_test_epi64_mask(two, matter)) | bits_of(_mm512_testn_epi64_mask(one, sets));
         _mm256_storeu_si256((__m256i *)(list + n), _mm256_maskz_compress_epi32((__mmask8)changed, number));
         n += (u32)__builtin_popcount(changed);
     }
@@ -127,7 +143,7 @@ static inline bool any_low(const u64 *record, u32 n)
     u32 low = 0;
     for (u32 i = 0; i < n; i += 8) {
         __mmask8 here = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1);
-        low |= _mm512_mask_testn_epi64_mask(here, _mm512_maskz_loadu_epi64(here, record + i), page);
+        low |= bits_of(_mm512_mask_testn_epi64_mask(here, _mm512_maskz_loadu_epi64(here, record + i), page));
     }
     return low;
 }
