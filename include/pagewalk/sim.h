@@ -167,6 +167,8 @@ struct sim_guest {
     u64 host_pages, host_table_pages; /* there are now; all else since sim_forget_costs()                      */
 };
 struct sim_guest sim_guest(const struct sim *s);
+/* An access of the embedder's own ended in MMU_EXIT: the host gives what was missing, then it can be made again. */
+void sim_guest_exited(struct sim *s, unsigned cpu);
 
 /* What a user may ask for, as words: "ept", "npt", "any" (the profile's vendor's), "no"; NULL or "": not said. */
 enum sim_guest_wish { SIM_GUEST_UNSAID, SIM_GUEST_EPT, SIM_GUEST_NPT, SIM_GUEST_ANY, SIM_GUEST_NO };

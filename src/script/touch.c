@@ -53,6 +53,12 @@ static void explained_touch(struct interp *in, unsigned cpu, u64 va, enum mmu_ki
     while (kernel_to_user(in->kernel, cpu), explained_access(in, cpu, va, 1, kind, 0, &r) != MMU_OK) {
         const struct hw_trap trap = { .vector = vector_of[r.status], .user = true, .error = r.error, .cr2 = r.va };
         explain_begin(in);
+        if (r.status == MMU_EXIT) {
+            text_str(&in->t, "the host gives the page");
+            line_end(in);
+            sim_guest_exited(in->sim, cpu);
+            continue;
+        }
         put_fault(&in->t, &r, r.va);
         line_end(in);
         kernel_trap(in->kernel, cpu, &trap, &res);

@@ -139,7 +139,7 @@ static __attribute__((noinline)) void retry_in_guest(struct sim *s, unsigned cpu
 
     for (unsigned tries = 0; r->status == MMU_EXIT; tries++) {
         CHECK(tries < TRIES_MAX);
-        guest_exited(s, cpu);
+        sim_guest_exited(s, cpu);
         mmu_translate(s->mmu, cpu, va, kind, 0, r);
         charge(s, cpu, r, site);
     }

@@ -74,7 +74,7 @@ static u64 table_below(struct sim *s, u64 entry_pa)
     return mmu_peek(s->mmu, entry_pa) & X86_PTE_ADDR;
 }
 
-void guest_exited(struct sim *s, unsigned cpu)
+void sim_guest_exited(struct sim *s, unsigned cpu)
 {
     struct sim_host *h = &s->host;
     const u64 page = mmu_guest_exit(s->mmu, cpu)->gpa >> h->page_lg2 << h->page_lg2;

@@ -90,7 +90,6 @@ u64 guest_ram_bytes(const struct sim_config *cfg);                 /* what the k
 struct mmu_config guest_machine(const struct sim_config *cfg);     /* cfg->machine, able to have guests           */
 bool guest_begin(struct sim *s, const struct sim_config *cfg);     /* false: this machine cannot                  */
 void guest_forget_counts(struct sim *s);
-void guest_exited(struct sim *s, unsigned cpu);                    /* the host gives what was missing             */
 
 /* flush_check.c */
 size_t flush_check_bytes(const struct sim_config *cfg);
