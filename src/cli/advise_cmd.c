@@ -25,8 +25,10 @@ static bool is_memory(const char *kind) { return !strcmp(kind, "anon") || !strcm
 static void try_setting(struct alternative *a, unsigned *n, const char *format, const char *name)
 {
     char *word;
-    if (*n < TRIES && asprintf(&word, format, name) >= 0 && alternative_parse("advise", word, &a[*n]))
-        ++*n;
+    if (*n == TRIES || asprintf(&word, format, name) < 0)
+        return;
+    *n += alternative_parse("advise", word, &a[*n]);
+    free(word);
 }
 
 /* After a[0], the run as it was.  How many there are now. */
@@ -167,8 +169,10 @@ int cmd_advise(int argc, char **argv)
     if (status || !output_check(o.json))
         return STATUS_OURS;
     good = try_all(&o, a, &n);
-    if (!a[0].done)
+    if (!a[0].done) {
+        alternatives_forget(a, n);
         return STATUS_OURS;
+    }
     worth = judge(a, n, whatif_basis(&o, &a[0]), advice);
     if (o.json)
         good = write_json(o.json, advice, worth) && good;
@@ -179,5 +183,6 @@ int cmd_advise(int argc, char **argv)
             nothing_helps(a, n, &o.basis);
         printf("Run time is estimated; see `pagewalk help whatif`.\n");
     }
+    alternatives_forget(a, n);
     return good ? 0 : STATUS_OURS;
 }

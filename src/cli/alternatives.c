@@ -134,22 +134,32 @@ static bool set_one(const char *command, char *word, struct replay_settings *s)
     return unknown(command, word);
 }
 
+/* The copy: the name as it was said, and behind it the words, which set_one() cuts. */
 bool alternative_parse(const char *command, const char *word, struct alternative *a)
 {
-    char *copy = strdup(word), *next = copy;      /* kept: values point into it                                       */
-    *a = (struct alternative){ .name = word, .settings = { .thp = -1 } };
+    const size_t bytes = strlen(word) + 1;
+    char *copy = malloc(2 * bytes), *next;
     if (!copy) {
         say("out of memory");
         return false;
     }
+    memcpy(copy, word, bytes);
+    next = memcpy(copy + bytes, word, bytes);
+    *a = (struct alternative){ .name = copy, .words = copy, .settings = { .thp = -1 } };
     while (next) {
-        char *one = strsep(&next, ",");
-        if (!set_one(command, one, &a->settings)) {
+        if (!set_one(command, strsep(&next, ","), &a->settings)) {
             free(copy);
+            *a = (struct alternative){ 0 };
             return false;
         }
     }
     return true;
+}
+
+void alternatives_forget(struct alternative *a, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        free(a[i].words);
 }
 
 unsigned processors(void)

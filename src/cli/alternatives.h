@@ -5,8 +5,9 @@
 
 #include "trace/whatif.h"
 
-/* "thp=always,cpu=zen4" into *a; word lives as long as it does.  False: said what is wrong. */
+/* "thp=always,cpu=zen4" into *a; word is copied.  False: said what is wrong. */
 bool alternative_parse(const char *command, const char *word, struct alternative *a);
+void alternatives_forget(struct alternative *a, unsigned n);     /* what parsing allocated                            */
 unsigned processors(void);
 
 #endif

@@ -161,6 +161,8 @@ static struct alternative *parse_alternatives(const struct whatif_options *o)
         a[0] = (struct alternative){ .name = "as recorded", .settings = { .thp = -1 } };
         return a;
     }
+    if (a)
+        alternatives_forget(a, o->n + 1);
     free(a);
     return NULL;
 }
@@ -187,6 +189,7 @@ int cmd_whatif(int argc, char **argv)
         put_table(a, o.n + 1, &o.basis);
     good = (!o.json || output_json(o.json, json_table(&o, a, o.n + 1))) && good;
     good = (!o.html || write_html(&o, json_table(&o, a, o.n + 1))) && good;
+    alternatives_forget(a, o.n + 1);
     free(a);
     return good ? 0 : STATUS_OURS;
 }

@@ -8,6 +8,7 @@
 struct alternative {
     const char *name;                  /* "thp=always,cpu=zen4"; the first is "as recorded"                           */
     struct replay_settings settings;
+    char *words;                       /* what the settings point into; NULL, or its owner's to free                  */
     struct replay_outcome outcome;
     struct mmu_costs costs;            /* of the machine replayed on                                                  */
     bool done;                         /* outcome is there                                                            */
