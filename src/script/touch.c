@@ -51,7 +51,7 @@ static void explained_touch(struct interp *in, unsigned cpu, u64 va, enum mmu_ki
 
     *out = (struct sim_outcome){ 0 };
     while (kernel_to_user(in->kernel, cpu), explained_access(in, cpu, va, 1, kind, 0, &r) != MMU_OK) {
-        const struct hw_trap trap = { .vector = vector_of[r.status], .user = true, .error = r.error, .cr2 = r.va };
+        struct hw_trap trap;
         explain_begin(in);
         if (r.status == MMU_EXIT) {
             text_str(&in->t, "the host gives the page");
@@ -61,6 +61,7 @@ static void explained_touch(struct interp *in, unsigned cpu, u64 va, enum mmu_ki
         }
         put_fault(&in->t, &r, r.va);
         line_end(in);
+        trap = (struct hw_trap){ .vector = vector_of[r.status], .user = true, .error = r.error, .cr2 = r.va };
         kernel_trap(in->kernel, cpu, &trap, &res);
         if (!res.resume) {
             *out = (struct sim_outcome){ .signo = res.signo, .code = res.code, .addr = res.addr, .waits = res.waits };
