@@ -44,7 +44,9 @@ if [ -n "${shots:-}" ]; then
 int main(void) { return puts("x"); }
 C
     between "a run of cc, in bytes" 50000 3000000 "$(wc -c <cc.html)"
-    for page in gzip cc evil; do
+    "$PW" run -q --record gzip.pw -o whatif.results -- gzip -c "$PW" >/dev/null
+    "$PW" whatif -q --html whatif.html gzip.pw -- thp=always cpu=zen4 guest=ept; same "what if" 0 $?
+    for page in gzip cc evil whatif; do
         python3 "$browser" "$chromium" $page.html "$shots/$page" >browser.log || failed=1
         sed "s,^\(ok  \|FAIL\) ,&$page: ," browser.log
     done

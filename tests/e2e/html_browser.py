@@ -162,9 +162,10 @@ def use(b):
     check("arrows move", b.value("document.activeElement === %s[1]" % cells))
     b.key("Enter", "\r")
     check("Enter opens", b.value("document.querySelectorAll('#view1 .path button').length") == 1)
+    b.key("Escape")
     heights = "[...%s].map(c => c.getAttribute('height')).join()" % cells
     before = b.value(heights)
-    b.value("(() => { const s = document.querySelector('#view1 select'); s.value = '0'; s.dispatchEvent(new Event('change')); })()")
+    b.value("(() => { const s = document.querySelector('#view1 select'); s.value = s.value === '0' ? '1' : '0'; s.dispatchEvent(new Event('change')); })()")
     check("another counter is another picture", b.value(heights) != before)
 
     b.key("3")
